@@ -1,0 +1,259 @@
+"""What one training left behind: `record.json`, whose keys are a contract with every reader.
+
+Missing is None, never 0. Units are base units and stand in the names. Times are seconds of a
+monotonic clock; the only wall-clock value is `started`.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from lungbench.errors import LungbenchError
+from lungbench.experiment import Frozen, RunSpec
+from lungbench.files import write_atomically
+
+SCHEMA_VERSION: Literal[1] = 1
+RECORD_FILE = "record.json"
+
+Status = Literal["completed", "failed", "interrupted", "skipped"]
+ReasonKind = Literal[
+    "out_of_memory",
+    "timeout",
+    "signal",
+    "stalled",
+    "device_unavailable",
+    "backend_unavailable",
+    "disk_full",
+    "bad_data",
+    "diverged",
+    "error",
+]
+Split = Literal["train", "validation", "test"]
+
+
+class Reason(Frozen):
+    """Why a run has no result."""
+
+    kind: ReasonKind
+    message: str
+
+
+class Gpu(Frozen):
+    """One GPU as NVML describes it; what it can't tell is None."""
+
+    index: int
+    name: str | None = None
+    uuid: str | None = None
+    memory_bytes: int | None = None
+    driver: str | None = None
+
+
+class Host(Frozen):
+    """The machine that trained.
+
+    Attributes:
+        cpu_logical: Logical processors of the machine.
+        cpu_usable: Those this process may use, after affinity and cgroup quota.
+        memory_bytes: Memory this process may use: the machine's, or a lower cgroup limit.
+        versions: Python and every package that decides the result, by package name.
+    """
+
+    hostname: str
+    os: str
+    cpu_model: str | None = None
+    cpu_logical: int
+    cpu_usable: int
+    memory_bytes: int
+    gpus: tuple[Gpu, ...] = ()
+    versions: dict[str, str]
+
+
+class DataFacts(Frozen):
+    """What was trained on; `classes` fixes the order of every confusion matrix."""
+
+    fingerprint: str
+    source: str
+    classes: tuple[str, ...]
+    counts: dict[Split, dict[str, int]]
+
+
+class ModelFacts(Frozen):
+    """The network as it was built.
+
+    Attributes:
+        weights: `imagenet`, `none`, or the name of the weights file.
+        weights_sha256: Hash of that file, where one was read.
+    """
+
+    parameters: int
+    trainable_parameters: int
+    layers: int
+    weights: str
+    weights_sha256: str | None = None
+
+
+class Ledger(Frozen):
+    """Where a run's wall time went, in seconds; None is a phase that was not reached."""
+
+    startup_s: float | None = None
+    build_s: float | None = None
+    train_s: float | None = None
+    validation_s: float | None = None
+    checkpoint_s: float | None = None
+    evaluate_s: float | None = None
+    save_s: float | None = None
+    other_s: float | None = None
+
+
+class Timing(Frozen):
+    """How long a run took.
+
+    Attributes:
+        wall_s: From the start of the process to its end, as its parent measured it.
+        first_epoch_s: Training time of the first epoch, which holds tracing and compilation.
+        steady_epoch_s: Geometric mean of the later epochs' training times.
+        images_per_s: Training images per second over the steady epochs.
+    """
+
+    wall_s: float
+    first_epoch_s: float | None = None
+    steady_epoch_s: float | None = None
+    images_per_s: float | None = None
+    resumed: bool = False
+    ledger: Ledger = Ledger()
+
+
+class Epoch(Frozen):
+    """One epoch, as the child wrote it; `started_s` counts from the start of its process."""
+
+    epoch: int = Field(ge=1)
+    started_s: float
+    train_s: float
+    validation_s: float | None = None
+    images_per_s: float
+    loss: float | None = None
+    accuracy: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+
+
+class Resources(Frozen):
+    """What the run took from its machine, summed up from `samples.csv.gz`.
+
+    Attributes:
+        cpu_percent_mean: Of the run's process tree; 100 is one core.
+        rss_peak_bytes: Largest sum of the tree's resident memory.
+        host_cpu_percent_mean: Of the whole machine; 100 is all of its cores.
+        gpu_percent_mean: Mean utilisation of the selected GPUs, idle samples counted.
+        gpu_memory_peak_bytes: Largest memory in use on the selected GPUs together.
+        energy_j: Energy of the selected GPUs; None where NVML can't tell.
+        coverage_percent: Readings taken of those due.
+        sampler_overhead_percent: CPU time of the sampler; 100 is one core.
+        other_load_percent: CPU time of other processes on the host; 100 is one core.
+    """
+
+    samples: int = 0
+    cpu_percent_mean: float | None = None
+    cpu_percent_max: float | None = None
+    rss_peak_bytes: int | None = None
+    host_cpu_percent_mean: float | None = None
+    gpu_percent_mean: float | None = None
+    gpu_memory_peak_bytes: int | None = None
+    gpu_power_mean_w: float | None = None
+    gpu_temperature_max_c: float | None = None
+    gpu_sm_clock_mean_mhz: float | None = None
+    gpu_throttle_reasons: tuple[str, ...] | None = None
+    energy_j: float | None = None
+    coverage_percent: float | None = None
+    sampler_overhead_percent: float | None = None
+    other_load_percent: float | None = None
+
+
+class ClassRates(Frozen):
+    """One class against the rest; a rate whose denominator is 0 is None."""
+
+    accuracy: float | None
+    precision: float | None
+    recall: float | None
+    specificity: float | None
+    f1: float | None
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+class Macro(Frozen):
+    """Unweighted means of the classes' rates; None where any of them is."""
+
+    accuracy: float | None
+    precision: float | None
+    recall: float | None
+    specificity: float | None
+    f1: float | None
+
+
+class Metrics(Frozen):
+    """How well the network diagnoses the test split.
+
+    Attributes:
+        confusion: Rows are true classes, columns predicted ones, in the order of `data.classes`.
+    """
+
+    overall_accuracy: float
+    confusion: tuple[tuple[int, ...], ...]
+    per_class: dict[str, ClassRates]
+    macro: Macro
+
+
+class RunRecord(Frozen):
+    """One training, whole: read from and written to `record.json`."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run_id: str
+    status: Status
+    reason: Reason | None = None
+    started: datetime
+    spec: RunSpec
+    host: Host
+    data: DataFacts
+    model: ModelFacts | None = None
+    timing: Timing | None = None
+    epochs: tuple[Epoch, ...] = ()
+    resources: Resources | None = None
+    metrics: Metrics | None = None
+    artifacts: dict[str, str] = Field(default_factory=dict)
+
+
+def write_record(record: RunRecord, run_dir: Path) -> None:
+    """Write `record.json`, whole or not at all."""
+    write_atomically(run_dir / RECORD_FILE, record.model_dump_json(indent=2) + "\n")
+
+
+def read_record(run_dir: Path) -> RunRecord:
+    """Read the record of one run folder.
+
+    Raises:
+        LungbenchError: There is none, or it isn't a record of this schema.
+    """
+    path = run_dir / RECORD_FILE
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise LungbenchError(
+            "A run folder holds a record.", received=f"{path} ({error.strerror})"
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise LungbenchError(
+            f"A record follows schema {SCHEMA_VERSION}.",
+            received=f"{path}: {where}: {first['msg']}",
+        ) from None
+
+
+def run_folders(results: Path) -> list[Path]:
+    """Return the run folders of one execution that hold a record, sorted by name."""
+    return sorted(path.parent for path in (results / "runs").glob(f"*/{RECORD_FILE}"))
