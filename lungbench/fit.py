@@ -1,0 +1,257 @@
+"""The work of a training child: build, fit, evaluate, save. The only room that drives Keras."""
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from lungbench.data.dataset import ImageSet, PreparedData
+from lungbench.errors import DeviceUnavailable, TrainingFailed
+from lungbench.experiment import RunSpec
+from lungbench.files import sha256_of
+from lungbench.job import EPOCHS_FILE, MODEL_FILE, PREDICTIONS_FILE, Job, Marks, Training
+from lungbench.models.network import build_network
+from lungbench.record import Epoch, ModelFacts
+
+Clock = Callable[[], float]
+
+
+def train(job: Job, run_dir: Path, clock: Clock) -> Training:
+    """Train one network and leave its epochs, predictions and model in `run_dir`.
+
+    Args:
+        job: What to train, on which data.
+        run_dir: Where the files go.
+        clock: Seconds since this process was started.
+
+    Raises:
+        DeviceUnavailable: The backend sees other processors than the device asked for.
+        TrainingFailed: The loss is no longer a number.
+    """
+    spec = job.spec
+    seen = _seen_device(spec)
+    data = PreparedData.read(job.data)
+    started_s = clock()
+
+    keras.utils.set_random_seed(spec.seed)
+    keras.config.set_dtype_policy(spec.precision)
+    network = _compiled_network(spec, len(data.classes))
+    built_s = clock()
+
+    with (run_dir / EPOCHS_FILE).open("w", encoding="utf-8") as log:
+        _fit(network, spec, data, EpochLog(log, clock, len(data.rows["train"])))
+    fitted_s = clock()
+
+    test = Batches(ImageSet.open(data, "test"), spec.batch_size)
+    _write_predictions(run_dir / PREDICTIONS_FILE, data, network.predict(test, verbose=0))
+    evaluated_s = clock()
+
+    network.save(run_dir / MODEL_FILE)
+    return Training(
+        marks=Marks(
+            started_s=started_s,
+            built_s=built_s,
+            fitted_s=fitted_s,
+            evaluated_s=evaluated_s,
+            saved_s=clock(),
+        ),
+        device_seen=seen,
+        model=_facts(network, spec.weights),
+    )
+
+
+def _seen_device(spec: RunSpec) -> str:
+    """Return what the backend sees, which must be exactly the device asked for."""
+    gpus = _visible_gpus(spec.backend)
+    wanted = 0 if spec.device.kind == "cpu" else 1
+    missing = gpus < wanted
+    too_many = gpus > wanted and spec.device != spec.device.parse("gpu:all")
+    if missing or too_many:
+        raise DeviceUnavailable(
+            f"A run on {spec.device} must see {wanted} GPU{'' if wanted == 1 else 's'}.",
+            received=f"{spec.backend} sees {gpus}",
+            hint="run `lungbench doctor` to see why.",
+        )
+    return "cpu" if gpus == 0 else f"{gpus} gpu"
+
+
+def _visible_gpus(backend: str) -> int:
+    if backend == "jax":
+        import jax
+
+        return sum(device.platform == "gpu" for device in jax.devices())
+    if backend == "torch":
+        import torch
+
+        return int(torch.cuda.device_count())
+    import tensorflow as tf
+
+    return len(tf.config.list_physical_devices("GPU"))
+
+
+def _compiled_network(spec: RunSpec, classes: int) -> keras.Model:
+    network = build_network(
+        spec.model,
+        image_size=spec.image_size,
+        classes=classes,
+        augmentation=spec.augmentation,
+        weights=spec.weights,
+        seed=spec.seed,
+    )
+    network.compile(
+        optimizer=keras.optimizers.Adam(spec.learning_rate),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+        # Only JAX is unusable without XLA; TensorFlow's has no kernel for the augmentation.
+        jit_compile=spec.backend == "jax",
+    )
+    return network
+
+
+def _fit(network: keras.Model, spec: RunSpec, data: PreparedData, log: "EpochLog") -> None:
+    images = Batches(ImageSet.open(data, "train"), spec.batch_size, seed=spec.seed)
+    network.fit(
+        images,
+        validation_data=Batches(ImageSet.open(data, "validation"), spec.batch_size),
+        epochs=spec.epochs,
+        callbacks=[Order(images), log],
+        shuffle=False,  # Keras would repeat one order every epoch; `Batches` derives its own
+        verbose=0,
+    )
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """One split, batch by batch, every image once an epoch; the last batch may be smaller.
+
+    Args:
+        images: The split.
+        batch_size: Images per batch.
+        seed: With the epoch's number it fixes the order; None keeps the split's own.
+    """
+
+    def __init__(self, images: ImageSet, batch_size: int, seed: int | None = None) -> None:
+        super().__init__()
+        self._images, self._batch_size, self._seed = images, batch_size, seed
+        self._order = np.arange(len(images))
+
+    def reorder(self, epoch: int) -> None:
+        """Shuffle for this epoch (from 1), the same way in every process on every machine."""
+        if self._seed is not None:
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._images) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        first = index * self._batch_size
+        return self._images.batch(self._order[first : first + self._batch_size])
+
+
+class Order(keras.callbacks.Callback):  # type: ignore[misc]
+    """Give every epoch its own order of the training images."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras's name
+        """Shuffle before the first batch is asked for."""
+        self._batches.reorder(epoch + 1)
+
+
+class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
+    """Time the two parts of each epoch and append it to `epochs.jsonl` as it ends."""
+
+    def __init__(self, file: Any, clock: Clock, train_images: int) -> None:
+        super().__init__()
+        self._file, self._clock, self._train_images = file, clock, train_images
+        self._began_s = self._trained_s = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras's name
+        """Start the clock."""
+        self._began_s = self._clock()
+
+    def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras's name
+        """Stop the training clock once the device has really finished the last step."""
+        for value in self.model.get_metrics_result().values():
+            float(value)
+        self._trained_s = self._clock()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the epoch's line; stop where the loss is no number."""
+        values = {name: _finite(value) for name, value in (logs or {}).items()}
+        train_s = self._trained_s - self._began_s
+        line = Epoch(
+            epoch=epoch + 1,
+            started_s=self._began_s,
+            train_s=train_s,
+            validation_s=self._clock() - self._trained_s,
+            images_per_s=self._train_images / train_s,
+            **values,
+        )
+        self._file.write(line.model_dump_json() + "\n")
+        self._file.flush()
+        _say(line, self.params["epochs"])
+        if values.get("loss") is None:
+            raise TrainingFailed(
+                "diverged", "The loss must stay a number.", received=f"NaN in epoch {epoch + 1}"
+            )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _say(line: Epoch, epochs: int) -> None:
+    words = (f"{name} {value:.4f}" for name, value in _shown(line) if value is not None)
+    print(  # noqa: T201 - the run's log
+        f"{time.strftime('%H:%M:%S')} epoch {line.epoch}/{epochs}",
+        f"{line.train_s:.2f} s",
+        f"{line.images_per_s:.1f} images/s",
+        *words,
+        flush=True,
+    )
+
+
+def _shown(line: Epoch) -> tuple[tuple[str, float | None], ...]:
+    return (
+        ("loss", line.loss),
+        ("accuracy", line.accuracy),
+        ("val_loss", line.val_loss),
+        ("val_accuracy", line.val_accuracy),
+    )
+
+
+def _write_predictions(path: Path, data: PreparedData, probabilities: NDArray[Any]) -> None:
+    """Write one row a test image: its path, true and predicted class, every probability."""
+    rows = data.rows["test"]
+    labels = np.load(data.pixels / "labels.npy")[list(rows)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "true", "predicted", *(f"p_{name}" for name in data.classes)])
+        for row, label, scores in zip(rows, labels, probabilities, strict=True):
+            table.writerow(
+                [
+                    data.paths[row],
+                    data.classes[label],
+                    data.classes[int(np.argmax(scores))],
+                    *(f"{score:.9g}" for score in scores),
+                ]
+            )
+
+
+def _facts(network: keras.Model, weights: str) -> ModelFacts:
+    named = weights in ("imagenet", "none")
+    return ModelFacts(
+        parameters=network.count_params(),
+        trainable_parameters=sum(math.prod(w.shape) for w in network.trainable_weights),
+        layers=len(network.layers),
+        weights=weights if named else Path(weights).name,
+        weights_sha256=None if named else sha256_of(Path(weights)),
+    )

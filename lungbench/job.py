@@ -1,0 +1,62 @@
+"""What parent and child tell each other, all of it files in the run folder and a few variables.
+
+The parent writes `spec.json` and starts `python -m lungbench.train RUN_DIR`; the child appends to
+`epochs.jsonl` and writes `training.json`, `predictions.csv` and `model.keras`.
+"""
+
+from pathlib import Path
+
+from lungbench.experiment import Frozen, RunSpec
+from lungbench.record import ModelFacts, Reason
+
+JOB_FILE = "spec.json"
+EPOCHS_FILE = "epochs.jsonl"
+TRAINING_FILE = "training.json"
+PREDICTIONS_FILE = "predictions.csv"
+MODEL_FILE = "model.keras"
+SAMPLES_FILE = "samples.csv.gz"
+LOG_FILE = "log.txt"
+
+# A pipe's file descriptor: its end-of-file tells the child that its parent is gone.
+LIFELINE_VARIABLE = "LUNGBENCH_LIFELINE"
+# The parent's monotonic clock at the start of the child, in seconds.
+STARTED_VARIABLE = "LUNGBENCH_STARTED"
+# Logical processors that the child pins itself to, e.g. "0,1"; absent means all.
+CPUS_VARIABLE = "LUNGBENCH_CPUS"
+
+
+class Job(Frozen):
+    """What the child is asked to do.
+
+    Attributes:
+        spec: The training.
+        data: The `data.json` that it trains on.
+    """
+
+    spec: RunSpec
+    data: Path
+
+
+class Marks(Frozen):
+    """When each part of the child's work ended, in seconds since its start."""
+
+    started_s: float | None = None
+    built_s: float | None = None
+    fitted_s: float | None = None
+    evaluated_s: float | None = None
+    saved_s: float | None = None
+
+
+class Training(Frozen):
+    """What the child says of itself when it ends.
+
+    Attributes:
+        marks: When each part ended.
+        device_seen: The processors that the backend listed.
+        failure: Why there is no result, None where there is one.
+    """
+
+    marks: Marks = Marks()
+    device_seen: str | None = None
+    model: ModelFacts | None = None
+    failure: Reason | None = None
