@@ -1,0 +1,122 @@
+"""From the files that a child left to the parts of its record.
+
+Everything here reads what is on disk; nothing remembers. A torn last line, which a killed child
+leaves, is dropped.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from lungbench.files import sha256_of
+from lungbench.job import (
+    EPOCHS_FILE,
+    JOB_FILE,
+    LOG_FILE,
+    MODEL_FILE,
+    PREDICTIONS_FILE,
+    SAMPLES_FILE,
+    TRAINING_FILE,
+    Marks,
+    Training,
+)
+from lungbench.metrics import confusion_matrix, metrics_of
+from lungbench.record import Epoch, Ledger, Metrics, Timing
+from lungbench.stats import geometric_mean
+
+_ARTIFACTS = (
+    JOB_FILE,
+    EPOCHS_FILE,
+    TRAINING_FILE,
+    PREDICTIONS_FILE,
+    MODEL_FILE,
+    SAMPLES_FILE,
+    LOG_FILE,
+)
+
+
+def read_training(run_dir: Path) -> Training | None:
+    """Return the child's last word, or None where it left none."""
+    try:
+        return Training.model_validate_json((run_dir / TRAINING_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def read_epochs(run_dir: Path) -> tuple[Epoch, ...]:
+    """Return the epochs that were written whole."""
+    try:
+        lines = (run_dir / EPOCHS_FILE).read_bytes().split(b"\n")[:-1]
+    except OSError:
+        return ()
+    epochs = []
+    for line in lines:
+        try:
+            epochs.append(Epoch.model_validate_json(line))
+        except ValidationError:
+            break
+    return tuple(epochs)
+
+
+def last_words(run_dir: Path, size: int = 4000) -> str:
+    """Return the end of the run's log, at most `size` bytes of it."""
+    try:
+        with (run_dir / LOG_FILE).open("rb") as log:
+            log.seek(0, 2)
+            log.seek(max(0, log.tell() - size))
+            return log.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def timing_of(epochs: Sequence[Epoch], marks: Marks | None, wall_s: float, images: int) -> Timing:
+    """Return a run's times.
+
+    Args:
+        epochs: Its epochs.
+        marks: When each part of the child's work ended.
+        wall_s: From its start to its end, measured by the parent.
+        images: Training images of one epoch.
+    """
+    steady = [epoch.train_s for epoch in epochs[1:]]
+    steady_s = geometric_mean(steady) if steady else None
+    return Timing(
+        wall_s=wall_s,
+        first_epoch_s=epochs[0].train_s if epochs else None,
+        steady_epoch_s=steady_s,
+        images_per_s=images / steady_s if steady_s else None,
+        ledger=_ledger(epochs, marks or Marks(), wall_s),
+    )
+
+
+def _ledger(epochs: Sequence[Epoch], marks: Marks, wall_s: float) -> Ledger:
+    parts = {
+        "startup_s": marks.started_s,
+        "build_s": _between(marks.started_s, marks.built_s),
+        "train_s": sum(e.train_s for e in epochs) if epochs else None,
+        "validation_s": sum(e.validation_s or 0.0 for e in epochs) if epochs else None,
+        "evaluate_s": _between(marks.fitted_s, marks.evaluated_s),
+        "save_s": _between(marks.evaluated_s, marks.saved_s),
+    }
+    known = sum(part for part in parts.values() if part is not None)
+    return Ledger(**parts, other_s=wall_s - known)
+
+
+def _between(start_s: float | None, end_s: float | None) -> float | None:
+    return None if start_s is None or end_s is None else end_s - start_s
+
+
+def metrics_from(run_dir: Path, classes: Sequence[str]) -> Metrics:
+    """Return the diagnostic metrics of the predictions that a run saved."""
+    label = {name: index for index, name in enumerate(classes)}
+    with (run_dir / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
+        rows = [(label[row["true"]], label[row["predicted"]]) for row in csv.DictReader(file)]
+    true, predicted = zip(*rows, strict=True)
+    return metrics_of(confusion_matrix(true, predicted, len(classes)), classes)
+
+
+def artifact_hashes(run_dir: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file that the run left, by name."""
+    return {name: sha256_of(run_dir / name) for name in _ARTIFACTS if (run_dir / name).is_file()}

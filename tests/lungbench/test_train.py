@@ -1,0 +1,158 @@
+"""The real training child, on images small enough to train in seconds."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from lungbench.data.dataset import PreparedData
+from lungbench.experiment import RunSpec
+from lungbench.launch import Surroundings, launch
+from lungbench.record import RunRecord
+
+Make = Callable[..., Surroundings]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def trained(spec: RunSpec, tmp_path: Path, surroundings: Make) -> tuple[RunRecord, Path]:
+    return launch(spec, tmp_path / "run", surroundings()), tmp_path / "run"
+
+
+def test_a_training_leaves_all_that_its_record_promises(
+    trained: tuple[RunRecord, Path], data: PreparedData
+) -> None:
+    record, run_dir = trained
+    assert (record.status, record.reason) == ("completed", None)
+    assert [epoch.epoch for epoch in record.epochs] == [1, 2]
+    for epoch in record.epochs:
+        assert None not in (epoch.loss, epoch.accuracy, epoch.val_loss, epoch.val_accuracy)
+        assert epoch.images_per_s == pytest.approx(12 / epoch.train_s)
+    assert record.model is not None
+    # By hand at 32 px: 1 568 + 18 496 + 32 896 + (8*8*128 + 1)*128 + 129*64 + 65*2.
+    assert record.model.parameters == record.model.trainable_parameters == 1_110_050
+    assert record.model.weights == "none"
+    assert {"model.keras", "predictions.csv", "samples.csv.gz"} <= record.artifacts.keys()
+
+    assert record.timing is not None
+    parts = [part for part in record.timing.ledger.model_dump().values() if part is not None]
+    assert all(part >= 0 for part in parts)
+    assert sum(parts) == pytest.approx(record.timing.wall_s)
+
+    with (run_dir / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [data.paths[row] for row in data.rows["test"]]
+    assert [row["true"] for row in rows] == ["covid", "covid", "normal", "normal"]
+    for row in rows:
+        assert float(row["p_covid"]) + float(row["p_normal"]) == pytest.approx(1, abs=1e-6)
+        assert float(row[f"p_{row['predicted']}"]) >= 0.5
+
+
+def test_one_thread_means_one_core(trained: tuple[RunRecord, Path]) -> None:
+    record, run_dir = trained
+    # 100 % is one core; the kernel's clock ticks blur a short reading by a few percent.
+    assert record.resources is not None
+    assert record.resources.cpu_percent_max is not None
+    assert record.resources.cpu_percent_max < 115
+    assert json.loads((run_dir / "training.json").read_text())["device_seen"] == "cpu"
+
+
+def test_the_same_seed_gives_the_same_losses_and_another_one_others(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    def losses(name: str, seed: int) -> list[float | None]:
+        other = spec.model_copy(update={"seed": seed})
+        return [epoch.loss for epoch in launch(other, tmp_path / name, surroundings()).epochs]
+
+    first = losses("a", 1)
+    assert losses("b", 1) == first
+    assert losses("c", 2) != first
+
+
+def test_a_gpu_that_the_backend_does_not_see_is_never_a_cpu_timing(
+    spec: RunSpec, tmp_path: Path, surroundings: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # NVML is made to promise a GPU that TensorFlow then doesn't find: the child must refuse.
+    monkeypatch.setattr("lungbench.launch.unavailable", lambda *_: None)
+    record = launch(
+        spec.model_copy(update={"device": spec.device.parse("gpu:0")}),
+        tmp_path / "run",
+        surroundings(),
+    )
+    assert record.status == "skipped"
+    assert record.reason is not None
+    assert record.reason.kind == "device_unavailable"
+    assert record.epochs == ()
+
+
+def test_a_loss_that_is_no_number_is_a_diverged_run(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    wild = spec.model_copy(update={"learning_rate": 1e30, "epochs": 5})
+    record = launch(wild, tmp_path / "run", surroundings())
+    assert record.status == "failed"
+    assert record.reason is not None
+    assert record.reason.kind == "diverged"
+    assert "Traceback" not in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_data_that_vanished_is_named(spec: RunSpec, tmp_path: Path, surroundings: Make) -> None:
+    around = surroundings()
+    (tmp_path / "data.json").unlink()
+    record = launch(spec, tmp_path / "run", around)
+    assert record.status == "failed"
+    assert record.reason is not None
+    assert record.reason.kind == "bad_data"
+
+
+def test_the_child_ends_itself_when_its_parent_is_killed(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    long = spec.model_copy(update={"epochs": 100_000})
+    surroundings()
+    script = tmp_path / "parent.py"
+    script.write_text(_PARENT)
+    arguments = [sys.executable, str(script), str(tmp_path), long.model_dump_json()]
+    parent = subprocess.Popen(arguments, env=dict(os.environ))
+    try:
+        epochs = tmp_path / "run" / "epochs.jsonl"
+        _wait(lambda: epochs.exists() and epochs.read_bytes().count(b"\n") > 0)
+        [child] = [
+            p for p in psutil.Process(parent.pid).children() if "lungbench.train" in p.cmdline()
+        ]
+        parent.kill()
+        parent.wait()
+        _wait(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    finally:
+        parent.kill()
+
+
+_PARENT = """
+import sys
+from pathlib import Path
+from lungbench.child import Child
+from lungbench.experiment import RunSpec
+from lungbench.job import Job
+
+folder, spec = Path(sys.argv[1]), RunSpec.model_validate_json(sys.argv[2])
+run = folder / "run"
+run.mkdir()
+(run / "spec.json").write_text(Job(spec=spec, data=folder / "data.json").model_dump_json())
+Child(run, spec.environ()).wait(600)
+"""
+
+
+def _wait(condition: Callable[[], Any], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
