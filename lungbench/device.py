@@ -78,18 +78,19 @@ class Device:
         return hidden | dict.fromkeys(_THREAD_VARIABLES, str(self.threads))
 
     @classmethod
+    def _given(cls, value: object) -> "Device":
+        return value if isinstance(value, cls) else cls.parse(str(value))
+
+    @classmethod
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         """Let experiment files and records hold a device as its text."""
-        from_text = core_schema.no_info_after_validator_function(
-            cls.parse, core_schema.str_schema()
-        )
         return core_schema.json_or_python_schema(
-            json_schema=from_text,
-            python_schema=core_schema.union_schema(
-                [core_schema.is_instance_schema(cls), from_text]
+            json_schema=core_schema.no_info_after_validator_function(
+                cls.parse, core_schema.str_schema()
             ),
+            python_schema=core_schema.no_info_plain_validator_function(cls._given),
             serialization=core_schema.plain_serializer_function_ser_schema(
                 str, return_schema=core_schema.str_schema()
             ),

@@ -6,7 +6,8 @@ LungbenchError                   1  something failed
 │   ├── DataError                   the image folder can't be used
 │   ├── DeviceUnavailable           the device asked for isn't there
 │   └── WeightsUnavailable          the pretrained weights can't be had
-└── TrainingFailed               1  one training ended without a result
+├── TrainingFailed               1  one training ended without a result
+└── Interrupted                130  somebody stopped it; partial results are kept
 """
 
 from typing import ClassVar, Literal
@@ -72,6 +73,12 @@ class TrainingFailed(LungbenchError):
     ) -> None:
         self.kind: Literal["diverged", "error"] = kind
         super().__init__(rule, received=received)
+
+
+class Interrupted(LungbenchError):
+    """Somebody stopped the benchmark; what was done is kept."""
+
+    exit_code = 130
 
 
 def _one_line(rule: str, received: object, expected: str | None, hint: str | None) -> str:

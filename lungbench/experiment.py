@@ -139,10 +139,6 @@ def _known_model(name: str) -> str:
     return name
 
 
-def _parsed_device(value: object) -> object:
-    return Device.parse(value) if isinstance(value, str) else value
-
-
 ModelName = Annotated[str, BeforeValidator(_known_model)]
 
 
@@ -154,7 +150,7 @@ class Matrix(Frozen):
     """
 
     models: tuple[ModelName, ...] = Field(min_length=1)
-    devices: tuple[Annotated[Device, BeforeValidator(_parsed_device)], ...] = Field(min_length=1)
+    devices: tuple[Device, ...] = Field(min_length=1)
     precisions: tuple[Precision, ...] = Field(("float32",), min_length=1)
     backends: tuple[Backend, ...] = Field(("tensorflow",), min_length=1)
     pipelines: tuple[Pipeline, ...] = Field(("cached",), min_length=1)

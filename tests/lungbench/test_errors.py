@@ -27,5 +27,6 @@ def test_exit_codes_are_those_of_the_command_line_contract() -> None:
         errors.DataError: 3,
         errors.DeviceUnavailable: 3,
         errors.WeightsUnavailable: 3,
+        errors.Interrupted: 130,
     }
     assert {kind: kind.exit_code for kind in codes} == codes

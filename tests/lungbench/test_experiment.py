@@ -99,6 +99,12 @@ def test_paths_in_a_file_start_at_its_folder(tmp_path: Path) -> None:
     assert experiment.train.weights_of("cnn10") == "none"
 
 
+@pytest.mark.parametrize("file", ["quick.toml", "paper.toml"])
+def test_an_experiment_reads_what_it_writes(file: str) -> None:
+    experiment = Experiment.load(ROOT / "experiments" / file)
+    assert Experiment.model_validate_json(experiment.model_dump_json()) == experiment
+
+
 def test_an_override_replaces_what_the_file_says(tmp_path: Path) -> None:
     experiment = load(tmp_path, SMALLEST, "train.epochs=7", "data.source=synthetic")
     assert experiment.train.epochs == 7
