@@ -1,0 +1,95 @@
+"""A stand-in for the module `pynvml`, so that a GPU can be told what to answer and how to fail.
+
+The exceptions and constants are pynvml's own; only what would ask the driver is replaced. It is
+no GPU: tests with it show how answers are read, not that a driver gives them.
+"""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pynvml
+import pytest
+
+MIB = 2**20
+
+# What the stand-in's GPU answers to each question, in NVML's own units (mW, mJ, bits).
+ANSWERS: dict[str, Any] = {
+    "nvmlSystemGetDriverVersion": "550.54.15",
+    "nvmlSystemGetCudaDriverVersion_v2": 12040,
+    "nvmlDeviceGetName": "Stand-in GPU",
+    "nvmlDeviceGetUUID": "GPU-0000",
+    "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=87, memory=40),
+    "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=24576 * MIB, used=1024 * MIB),
+    "nvmlDeviceGetPowerUsage": 215_500,
+    "nvmlDeviceGetTemperature": 64,
+    "nvmlDeviceGetClockInfo": {pynvml.NVML_CLOCK_SM: 1410, pynvml.NVML_CLOCK_MEM: 877},
+    "nvmlDeviceGetTotalEnergyConsumption": 5_000_000,
+    "nvmlDeviceGetCurrentClocksEventReasons": 0x4 | 0x1,
+    "nvmlDeviceGetCurrentClocksThrottleReasons": 0x40,
+    "nvmlDeviceGetComputeRunningProcesses": [
+        SimpleNamespace(pid=11, usedGpuMemory=300 * MIB),
+        SimpleNamespace(pid=12, usedGpuMemory=None),
+    ],
+}
+
+
+class StandIn:
+    """Answers like `pynvml` on a machine with `gpus` GPUs.
+
+    Args:
+        gpus: How many there are.
+        failing: The error that each named function raises.
+    """
+
+    NVMLError = pynvml.NVMLError
+    NVMLError_FunctionNotFound = pynvml.NVMLError_FunctionNotFound
+    NVML_TEMPERATURE_GPU = pynvml.NVML_TEMPERATURE_GPU
+    NVML_CLOCK_SM = pynvml.NVML_CLOCK_SM
+    NVML_CLOCK_MEM = pynvml.NVML_CLOCK_MEM
+
+    def __init__(self, gpus: int = 1, failing: dict[str, Exception] | None = None) -> None:
+        self.gpus, self.failing = gpus, failing or {}
+        self.answers = dict(ANSWERS)
+        self.open = 0
+        self.energy_step_mj = 0
+
+    def nvmlInit(self) -> None:  # noqa: N802 - as pynvml names it
+        self._maybe_fail("nvmlInit")
+        self.open += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802 - as pynvml names it
+        self._maybe_fail("nvmlShutdown")
+        self.open -= 1
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802 - as pynvml names it
+        self._maybe_fail("nvmlDeviceGetCount")
+        return self.gpus
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802 - as pynvml names it
+        self._maybe_fail("nvmlDeviceGetHandleByIndex")
+        if index >= self.gpus:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_INVALID_ARGUMENT)
+        return index
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ANSWERS:
+            raise AttributeError(name)
+
+        def answer(*asked: Any) -> Any:
+            self._maybe_fail(name)
+            if name == "nvmlDeviceGetTotalEnergyConsumption":
+                self.answers[name] += self.energy_step_mj
+            value = self.answers[name]
+            return value[asked[-1]] if isinstance(value, dict) else value
+
+        return answer
+
+    def _maybe_fail(self, name: str) -> None:
+        if name in self.failing:
+            raise self.failing[name]
+
+
+@pytest.fixture
+def nvml_stand_in() -> type[StandIn]:
+    """The class, to be made with as many GPUs and failures as a test wants."""
+    return StandIn
