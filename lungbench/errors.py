@@ -4,6 +4,8 @@ LungbenchError                   1  something failed
 ├── ExperimentError              2  the experiment file or an option is wrong
 ├── Refused                      3  nothing was started, and why
 │   ├── DataError                   the image folder can't be used
+│   │   └── UnreadableImage         one of its files can't be read (lungbench.data.decode)
+│   │       └── NotAnImage          it holds no image at all
 │   ├── DeviceUnavailable           the device asked for isn't there
 │   └── WeightsUnavailable          the pretrained weights can't be had
 ├── TrainingFailed               1  one training ended without a result
