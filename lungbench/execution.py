@@ -81,11 +81,13 @@ class Execution:
         return {spec.run_id: spec for spec in self.experiment.runs()}[run_id]
 
     def prepare(self, progress: Callable[[int, int], None] | None = None) -> PreparedData:
-        """Decode and split the images; remove this execution again where that is refused.
+        """Decode and split the images, once; remove this execution again where that is refused.
 
         Raises:
             DataError: The images can't be used as asked.
         """
+        if (self.folder / DATA_FILE).exists():
+            return PreparedData.read(self.folder / DATA_FILE)
         cache = self.folder.parent.parent / _CACHE
         try:
             return prepare(self.experiment.data, cache=cache, out=self.folder, progress=progress)

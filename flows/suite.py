@@ -1,0 +1,109 @@
+"""Execute an experiment from the command line, with Prefect or without, and say how it ended."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from lungbench.errors import LungbenchError
+from lungbench.execution import REPORT_FILE, Execution
+from lungbench.record import RunRecord, read_record, run_folders
+
+# Prefect reads these once, when it is first imported. What the user has set stays.
+_PREFECT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # Its embedded server needs up to 20 s for a new home, which is also its default limit.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    # The terminal belongs to `flows.terminal`; Prefect's log lines go to its server.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "lungbench",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
+
+
+def run_with_prefect(execution: Execution) -> None:
+    """Run the flow in this process, against `PREFECT_API_URL` or Prefect's embedded server.
+
+    Raises:
+        LungbenchError: The Prefect server can't be reached.
+        KeyboardInterrupt: The user stopped it; the records say so.
+    """
+    for name, value in _PREFECT.items():
+        os.environ.setdefault(name, value)
+    from flows.benchmark import benchmark
+
+    # Prefect ends the flow on TERM, then sends the signal again to the handler of before.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        state = benchmark(execution.experiment, folder=execution.folder, return_state=True)
+    except RuntimeError as error:
+        if "Failed to reach API" not in str(error):
+            raise
+        raise LungbenchError(
+            "The Prefect server must answer.",
+            received=os.environ.get("PREFECT_API_URL"),
+            hint="start it, unset PREFECT_API_URL to use the embedded one, or pass --no-prefect.",
+        ) from None
+    # A flow that ended in the report has said everything in its records; another has not.
+    if not (execution.folder / REPORT_FILE).exists():
+        state.result()
+
+
+def run_plainly(execution: Execution) -> None:
+    """Take the flow's steps one after the other in this process, without Prefect.
+
+    Raises:
+        KeyboardInterrupt: The user stopped it; the records say so.
+    """
+    from reports.publish import publish
+
+    execution.prepare()
+    with _stop_on_signals() as stop:
+        for spec in execution.experiment.runs():
+            execution.train(spec.run_id, stop)
+    publish(execution.folder)
+    if stop.is_set():
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or TERM into an orderly stop; a second one ends this process."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
+        stop.set()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def records(folder: Path) -> list[RunRecord]:
+    """Return the records of an execution that can be read."""
+    found = []
+    for run_dir in run_folders(folder):
+        try:
+            found.append(read_record(run_dir))
+        except LungbenchError:
+            continue
+    return found
+
+
+def exit_code(execution: Execution) -> int:
+    """Return 0 where every run completed or was skipped, 130 after an interruption, else 1."""
+    ended = {record.status for record in records(execution.folder)}
+    if "interrupted" in ended:
+        return 130
+    complete = len(records(execution.folder)) == len(execution.experiment.runs())
+    return 0 if complete and "failed" not in ended else 1

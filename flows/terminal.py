@@ -1,0 +1,173 @@
+"""What a person sees while an experiment runs: live bars on a terminal, a line an epoch off it.
+
+It reads the run folders, like everybody who watches, and writes to stderr.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from lungbench.errors import LungbenchError
+from lungbench.execution import Execution
+from lungbench.experiment import RunSpec
+from lungbench.follow import Follower, remaining_s
+from lungbench.record import RECORD_FILE, Epoch, RunRecord, read_record
+from reports.format import duration
+
+_LOOK_S = 1.0
+
+
+@contextmanager
+def preparing(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Show how many images were looked at; nothing off a terminal."""
+    if not console.is_terminal:
+        yield lambda _done, _total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("preparing images", total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
+
+
+@contextmanager
+def watched(execution: Execution, console: Console) -> Iterator[None]:
+    """Show the execution's progress while the body runs."""
+    ended = threading.Event()
+    screen: _Lines = (
+        _Bars(execution, console) if console.is_terminal else _Lines(execution, console)
+    )
+    thread = threading.Thread(target=screen.run, args=(ended,), name="terminal", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+class _Lines:
+    """One line when a run starts, at each epoch, and when it ends."""
+
+    def __init__(self, execution: Execution, console: Console) -> None:
+        self._execution, self._console = execution, console
+        self._runs = execution.experiment.runs()
+
+    def run(self, ended: threading.Event) -> None:
+        """Follow every run in turn, until all have ended or `ended` is set."""
+        self._console.print(f"{self._execution.folder}: {len(self._runs)} runs", soft_wrap=True)
+        for number, spec in enumerate(self._runs, 1):
+            self._follow(f"[{number}/{len(self._runs)}] {spec.label}", spec, ended)
+
+    def _follow(self, title: str, spec: RunSpec, ended: threading.Event) -> None:
+        run_dir = self._execution.run_dir(spec)
+        follower, epochs = Follower(run_dir), list[Epoch]()
+        begun = False
+        while True:
+            if not begun and run_dir.exists():
+                begun = True
+                self.started(title, spec)
+            last_look = ended.is_set()
+            finished = (run_dir / RECORD_FILE).exists()
+            for epoch in follower.epochs():
+                epochs.append(epoch)
+                self.epoch(title, spec, epochs)
+            if finished:
+                return self.finished(title, _record(run_dir))
+            if last_look:
+                return None
+            ended.wait(_LOOK_S)
+
+    def started(self, title: str, spec: RunSpec) -> None:  # noqa: ARG002 - bars need it
+        """Say that a run's turn has come."""
+        self._say(f"{title}: started")
+
+    def epoch(self, title: str, spec: RunSpec, epochs: list[Epoch]) -> None:
+        """Say how an epoch went."""
+        self._say(f"{title}: epoch {epochs[-1].epoch}/{spec.epochs} {_state(spec, epochs)}")
+
+    def finished(self, title: str, record: RunRecord | None) -> None:
+        """Say how the run ended."""
+        self._say(f"{title}: {_end(record)}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class _Bars(_Lines):
+    """One live bar a run."""
+
+    def __init__(self, execution: Execution, console: Console) -> None:
+        super().__init__(execution, console)
+        self._bar: TaskID | None = None
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[state]}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+        )
+
+    def run(self, ended: threading.Event) -> None:
+        """Follow every run in turn with the bars on screen."""
+        with self._progress:
+            super().run(ended)
+
+    def started(self, title: str, spec: RunSpec) -> None:
+        """Open the run's bar."""
+        self._bar = self._progress.add_task(title, total=spec.epochs, state="starting")
+
+    def epoch(self, title: str, spec: RunSpec, epochs: list[Epoch]) -> None:  # noqa: ARG002
+        """Move the run's bar."""
+        self._move(completed=epochs[-1].epoch, state=_state(spec, epochs))
+
+    def finished(self, title: str, record: RunRecord | None) -> None:  # noqa: ARG002
+        """Close the run's bar."""
+        self._move(state=_end(record))
+        if self._bar is not None:
+            self._progress.stop_task(self._bar)
+
+    def _move(self, **fields: object) -> None:
+        if self._bar is not None:
+            self._progress.update(self._bar, **fields)  # type: ignore[arg-type]
+
+
+def _record(run_dir: Path) -> RunRecord | None:
+    try:
+        return read_record(run_dir)
+    except LungbenchError:
+        return None
+
+
+def _state(spec: RunSpec, epochs: list[Epoch]) -> str:
+    latest = epochs[-1]
+    left_s = remaining_s(epochs, spec.epochs)
+    parts = [
+        duration(latest.train_s),
+        f"{latest.images_per_s:.1f} images/s",
+        "" if latest.loss is None else f"loss {latest.loss:.4f}",
+        "" if latest.val_accuracy is None else f"val_accuracy {latest.val_accuracy:.4f}",
+        f"{duration(left_s)} to go" if left_s else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _end(record: RunRecord | None) -> str:
+    if record is None:
+        return "ended, but its record can't be read"
+    if record.reason:
+        return f"{record.status}: {record.reason.message}"
+    if record.metrics is None or record.timing is None:
+        return record.status
+    accuracy = f"accuracy {record.metrics.overall_accuracy:.4f} on the test images"
+    return f"{record.status} in {duration(record.timing.wall_s)}, {accuracy}"
