@@ -1,0 +1,83 @@
+"""How each network learned: the paper's figures 5 to 7."""
+
+from lungbench.record import Epoch, RunRecord
+from reports import format as fmt
+from reports.blocks import Figure, LegendEntry, Panel, table
+from reports.charts import learning_curves
+from reports.comparison import Cell, Study
+
+_READING = (
+    "Above, the share of images diagnosed rightly after each epoch, below the loss; one line a "
+    "run. Where the training line leaves the validation line behind, the network learns its "
+    "training images by heart. Training images are augmented and the dropout is on while they are "
+    "counted, so validation may well lie above."
+)
+
+_TITLES = (
+    "Network",
+    "Device",
+    "#Run",
+    "#Epochs",
+    "#Training",
+    "#Validation",
+    "#Gap",
+    "#Best validation",
+    "#at epoch",
+    "#Training loss",
+    "#Validation loss",
+)
+
+
+def curves(study: Study) -> Figure | None:
+    """Draw every cell's learning curves; None where no epoch was recorded."""
+    cells = [each.cell for each in study.comparisons if any(run.epochs for run in each.cell.runs)]
+    if not cells:
+        return None
+    return Figure(
+        reading=_READING,
+        panels=tuple(_panel(cell, number) for number, cell in enumerate(cells)),
+        table=table(
+            "Accuracy and loss at the last epoch; the gap is training minus validation",
+            _TITLES,
+            [_row(cell, run) for cell in cells for run in cell.runs if run.epochs],
+        ),
+        legend=(LegendEntry("line c1", "training"), LegendEntry("line c2", "validation")),
+    )
+
+
+def _panel(cell: Cell, number: int) -> Panel:
+    title = f"{cell.title} on {cell.label}"
+    last = [run.epochs[-1] for run in cell.runs if run.epochs]
+    words = "; ".join(
+        f"after epoch {epoch.epoch} training {fmt.share(epoch.accuracy)}, "
+        f"validation {fmt.share(epoch.val_accuracy)}"
+        for epoch in last
+    )
+    alternative = f"Learning curves of {title}: {words}."
+    svg = learning_curves([run.epochs for run in cell.runs], f"curves{number}", alternative)
+    return Panel(title, svg, alternative)
+
+
+def _row(cell: Cell, run: RunRecord) -> tuple[str, ...]:
+    last = run.epochs[-1]
+    best = max(run.epochs, key=lambda epoch: epoch.val_accuracy or 0)
+    known = best.val_accuracy is not None
+    return (
+        cell.title,
+        cell.label,
+        str(run.spec.repeat),
+        fmt.count(len(run.epochs)),
+        fmt.share(last.accuracy),
+        fmt.share(last.val_accuracy),
+        _gap(last),
+        fmt.share(best.val_accuracy),
+        fmt.count(best.epoch) if known else fmt.MISSING,
+        fmt.significant(last.loss),
+        fmt.significant(last.val_loss),
+    )
+
+
+def _gap(epoch: Epoch) -> str:
+    if epoch.accuracy is None or epoch.val_accuracy is None:
+        return fmt.MISSING
+    return fmt.points(epoch.accuracy - epoch.val_accuracy)

@@ -1,0 +1,178 @@
+"""How well each network diagnoses: the paper's Tables I to VI for every run, and its matrices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lungbench.record import ClassRates, Macro, Metrics, RunRecord
+from reports import format as fmt
+from reports.blocks import Table, table
+from reports.comparison import Cell, Study
+from reports.quality import accuracy_interval
+
+# The paper's columns, in its order.
+_RATES = ("accuracy", "precision", "recall", "specificity", "f1")
+_TITLES = ("Class", "#Accuracy", "#Precision", "#Recall", "#Specificity", "#F1", "#Images")
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixCell:
+    """One count of a confusion matrix.
+
+    Attributes:
+        shade: Its share of the true class, from `0.00` to `1.00`, for the style sheet.
+        right: Whether it is on the diagonal.
+    """
+
+    count: str
+    shade: str
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A confusion matrix: true classes down, predicted classes across."""
+
+    caption: str
+    classes: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[MatrixCell, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiagnosis:
+    """One run's diagnosis."""
+
+    title: str
+    accuracy: str
+    rates: Table
+    matrix: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The section on diagnosis.
+
+    Attributes:
+        overview: Overall accuracy and macro means of every run, as the paper's Table VII.
+        warning: What some accuracies do not say; None where nothing is to be warned of.
+        unevaluated: Completed runs without metrics.
+    """
+
+    overview: Table | None
+    warning: str | None
+    runs: tuple[RunDiagnosis, ...]
+    unevaluated: tuple[str, ...]
+
+
+def diagnosis(study: Study) -> Diagnosis:
+    """Build the section."""
+    pairs = [(each.cell, run) for each in study.comparisons for run in each.cell.runs]
+    evaluated = [(cell, run, run.metrics) for cell, run in pairs if run.metrics]
+    rows = [_overview_row(cell, run, metrics) for cell, run, metrics in evaluated]
+    titles = (
+        "Network",
+        "Device",
+        "#Run",
+        "#Overall accuracy [95%]",
+        "#Accuracy",
+        "#Precision",
+        "#Recall",
+        "#Specificity",
+        "#F1",
+    )
+    caption = "Overall accuracy, and the unweighted means over classes (the paper's Table VII)"
+    return Diagnosis(
+        overview=table(caption, titles, rows) if rows else None,
+        warning=weights_warning(study),
+        runs=tuple(_run(cell, run, metrics) for cell, run, metrics in evaluated),
+        unevaluated=tuple(_title(cell, run) for cell, run in pairs if not run.metrics),
+    )
+
+
+def weights_warning(study: Study) -> str | None:
+    """Say of which networks the accuracy says nothing, since their frozen layers are random."""
+    titles = dict.fromkeys(
+        each.cell.title
+        for each in study.comparisons
+        if any(_frozen_at_random(run) for run in each.cell.runs)
+    )
+    if not titles:
+        return None
+    return (
+        f"The frozen layers of {fmt.listed(list(titles))} hold random weights (weights = none) "
+        "instead of ImageNet's. The times are those of the architecture; the accuracy says "
+        "nothing about the network with ImageNet weights."
+    )
+
+
+def _frozen_at_random(run: RunRecord) -> bool:
+    model = run.model
+    return (
+        model is not None
+        and model.weights == "none"
+        and model.trainable_parameters < model.parameters
+    )
+
+
+def _run(cell: Cell, run: RunRecord, metrics: Metrics) -> RunDiagnosis:
+    return RunDiagnosis(
+        title=_title(cell, run),
+        accuracy=_overall(metrics),
+        rates=_rates(run, metrics),
+        matrix=_matrix(run, metrics),
+    )
+
+
+def _title(cell: Cell, run: RunRecord) -> str:
+    return f"{cell.title} on {cell.label}, run {run.spec.repeat}"
+
+
+def _overall(metrics: Metrics) -> str:
+    images = sum(map(sum, metrics.confusion))
+    accuracy = fmt.share_with_interval(metrics.overall_accuracy, accuracy_interval(metrics))
+    return f"{accuracy} of {fmt.plural(images, 'test image')}"
+
+
+def _overview_row(cell: Cell, run: RunRecord, metrics: Metrics) -> tuple[str, ...]:
+    return (
+        cell.title,
+        cell.label,
+        str(run.spec.repeat),
+        fmt.share_with_interval(metrics.overall_accuracy, accuracy_interval(metrics)),
+        *_rate_texts(metrics.macro),
+    )
+
+
+def _rates(run: RunRecord, metrics: Metrics) -> Table:
+    rows = [
+        (name, *_rate_texts(rates), fmt.count(rates.tp + rates.fn))
+        for name in run.data.classes
+        if (rates := metrics.per_class.get(name))
+    ]
+    total = fmt.count(sum(map(sum, metrics.confusion)))
+    rows.append(("Mean of classes", *_rate_texts(metrics.macro), total))
+    return table("Each class against the rest", _TITLES, rows)
+
+
+def _rate_texts(rates: ClassRates | Macro) -> tuple[str, ...]:
+    return tuple(fmt.rate(getattr(rates, name)) for name in _RATES)
+
+
+def _matrix(run: RunRecord, metrics: Metrics) -> Matrix:
+    return Matrix(
+        caption="Confusion matrix: true class down, diagnosis across",
+        classes=run.data.classes,
+        rows=tuple(
+            (name, _matrix_row(counts, index))
+            for index, (name, counts) in enumerate(
+                zip(run.data.classes, metrics.confusion, strict=False)
+            )
+        ),
+    )
+
+
+def _matrix_row(counts: Sequence[int], diagonal: int) -> tuple[MatrixCell, ...]:
+    total = sum(counts) or 1
+    return tuple(
+        MatrixCell(fmt.count(count), f"{count / total:.2f}", right=index == diagonal)
+        for index, count in enumerate(counts)
+    )

@@ -1,0 +1,107 @@
+"""The whole page as frozen data; the template only prints it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lungbench import __version__
+from reports import format as fmt
+from reports.blocks import Figure
+from reports.comparison import Study, compare
+from reports.load import Failure, Results
+from reports.sections.curves import curves
+from reports.sections.data import DataOf, data
+from reports.sections.diagnosis import Diagnosis, diagnosis
+from reports.sections.published import Published, published
+from reports.sections.reproduce import Reproduce, reproduce
+from reports.sections.resources import ResourceUse, resources
+from reports.sections.speed import Speed, speed
+from reports.sections.verdict import Verdict, verdict
+
+# The order of the page: an anchor, which names the template too, and a heading.
+SECTIONS = (
+    ("verdict", "Verdict"),
+    ("speed", "Speed-up"),
+    ("diagnosis", "Diagnosis"),
+    ("curves", "Learning curves"),
+    ("resources", "Resources over time"),
+    ("data", "Data"),
+    ("failures", "Failed and skipped runs"),
+    ("published", "What the paper published"),
+    ("reproduce", "Reproduce"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One entry of the page's contents."""
+
+    anchor: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that the page says.
+
+    Attributes:
+        subtitle: What ran on what, in a line.
+        several: Whether the report is of several executions.
+        failures: The runs without a result, by execution.
+        rendered: When and by which version this page was written.
+    """
+
+    title: str
+    subtitle: str
+    several: bool
+    rendered: str
+    sections: tuple[Section, ...]
+    verdict: Verdict
+    speed: Speed
+    diagnosis: Diagnosis
+    curves: Figure | None
+    resources: ResourceUse
+    data: tuple[DataOf, ...]
+    failures: tuple[tuple[str, tuple[Failure, ...]], ...]
+    published: Published
+    reproduce: Reproduce
+
+
+def page(executions: Sequence[Results], now: datetime) -> Page:
+    """Build the page of one or several executions."""
+    study = compare(executions)
+    return Page(
+        title=fmt.listed(list(dict.fromkeys(_name(each) for each in executions))),
+        subtitle=_subtitle(executions, study),
+        several=len(executions) > 1,
+        rendered=f"Rendered {fmt.moment(now)} by lungbench {__version__}.",
+        sections=tuple(Section(anchor, title) for anchor, title in SECTIONS),
+        verdict=verdict(executions, study),
+        speed=speed(study),
+        diagnosis=diagnosis(study),
+        curves=curves(study),
+        resources=resources(executions, study),
+        data=data(executions),
+        failures=tuple((each.name, each.failures) for each in executions if each.failures),
+        published=published(),
+        reproduce=reproduce(executions),
+    )
+
+
+def _name(execution: Results) -> str:
+    return execution.experiment.name if execution.experiment else execution.folder.name
+
+
+def _subtitle(executions: Sequence[Results], study: Study) -> str:
+    records = [run.record for execution in executions for run in execution.runs]
+    if not records:
+        return "No run left a record."
+    models = dict.fromkeys(each.cell.title for each in study.comparisons)
+    devices = dict.fromkeys(each.cell.key.device for each in study.comparisons)
+    hosts = dict.fromkeys(record.host.hostname for record in records)
+    completed = sum(record.status == "completed" for record in records)
+    trained = f"{fmt.listed(list(models))} on {fmt.listed(list(devices))}; " if models else ""
+    return (
+        f"{trained}{completed} of {fmt.plural(len(records), 'run')} completed, on "
+        f"{fmt.listed(list(hosts))}, from {fmt.moment(min(record.started for record in records))}."
+    )

@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lungbench.errors import LungbenchError
+from reports.summary import write_summary
+
+
+def test_a_summary_has_a_cell_for_every_model_and_device(lab: Any) -> None:
+    folder = lab.execution(repeats=2)
+    written = write_summary(folder)
+    read = json.loads((folder / "summary.json").read_text())
+    assert read == written.model_dump(mode="json")
+    assert [(cell["model"], cell["device"], cell["repeats"]) for cell in read["cells"]] == [
+        (model, device, 2)
+        for model in ("cnn10", "inceptionv3", "vgg16")
+        for device in ("cpu:threads=1", "cpu:threads=2")
+    ]
+    assert read["baseline_device"] == "cpu:threads=1"
+
+
+def test_a_baseline_has_no_speed_up_and_no_verdict(lab: Any) -> None:
+    [baseline, other] = write_summary(lab.execution(models=("cnn10",))).cells
+    assert (baseline.baseline, baseline.speedup, baseline.verdict) == (True, None, ())
+    assert other.speedup is not None
+    assert other.verdict[0].startswith("10-layer CNN trained ")
+
+
+def test_a_summary_lists_what_failed(lab: Any) -> None:
+    summary = write_summary(lab.execution(models=("cnn10",), change=lambda _: None))
+    assert summary.cells == ()
+    assert [each.status for each in summary.failures] == ["missing", "missing"]
+
+
+def test_no_summary_is_written_where_there_is_no_execution(tmp_path: Path) -> None:
+    with pytest.raises(LungbenchError):
+        write_summary(tmp_path)
+    assert list(tmp_path.iterdir()) == []
