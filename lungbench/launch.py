@@ -15,7 +15,7 @@ from lungbench.errors import LungbenchError
 from lungbench.experiment import MeasureSettings, RunSpec
 from lungbench.files import write_atomically
 from lungbench.host import pick_cpus, unavailable
-from lungbench.job import JOB_FILE, SAMPLES_FILE, Job
+from lungbench.job import JOB_FILE, LOG_FILE, SAMPLES_FILE, Job
 from lungbench.lock import Stopped, host_lock
 from lungbench.reasons import reason_of, reason_of_exit
 from lungbench.record import (
@@ -156,7 +156,17 @@ def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _End
             child.end()
         child.close()
         resources = sampler.stop()
+        _note(run_dir, sampler)
     return _Ending(wall_s, resources, code, ended_for, interrupted)
+
+
+def _note(run_dir: Path, sampler: Sampler) -> None:
+    """Say at the end of the run's log what could not be measured, and why."""
+    reasons = [f"{what}: {why}" for what, why in sampler.missing.items()]
+    if sampler.failure:
+        reasons.append(f"sampling ended early: {sampler.failure}")
+    with (run_dir / LOG_FILE).open("a", encoding="utf-8") as log:
+        log.writelines(f"not measured: {reason}\n" for reason in reasons)
 
 
 def _watch(child: Child, around: Surroundings) -> tuple[int, Reason | None, bool]:

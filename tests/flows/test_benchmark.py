@@ -53,7 +53,7 @@ def flow_runs(api: str) -> list[Any]:
 
 def task_runs(api: str, flow_run: Any) -> dict[str, Any]:
     runs = ask(api, "task_runs/filter", flow_runs={"id": {"any_": [flow_run["id"]]}})
-    return {each["name"].split("-")[0]: each for each in runs}
+    return {each["name"]: each for each in runs}
 
 
 def test_with_a_server_every_training_is_a_task_and_every_epoch_an_artifacts_update(
