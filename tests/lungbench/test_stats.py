@@ -2,10 +2,13 @@ import math
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, gmean, ttest_ind
+from statsmodels.formula.api import ols
+from statsmodels.stats.proportion import proportion_confint
 
 from lungbench.stats import Interval, Speedup, combined, geometric_mean, speedup, wilson
 
@@ -118,6 +121,8 @@ def test_wilson_is_scipys(counts: tuple[int, int]) -> None:
     interval = wilson(successes, n, 0.9)
     assert interval.low == pytest.approx(expected.low, abs=1e-12)
     assert interval.high == pytest.approx(expected.high, abs=1e-12)
+    low, high = proportion_confint(successes, n, 0.1, method="wilson")
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-9)
 
 
 def test_wilson_ends_at_0_and_1() -> None:
@@ -133,9 +138,66 @@ def test_counts_that_are_no_proportion_are_refused(successes: int, n: int) -> No
 
 def test_speedups_of_several_models_combine_to_their_geometric_mean() -> None:
     pair = [Speedup(2.0, Interval(1.0, 4.0), 3, 3), Speedup(8.0, None, 1, 1)]
-    assert combined(pair) == pytest.approx(4.0)
+    assert combined(pair).estimate == pytest.approx(4.0)
 
 
 def test_no_speedups_combine_to_nothing() -> None:
     with pytest.raises(ValueError, match="positive, finite"):
         combined([])
+
+
+def test_a_model_without_an_interval_leaves_the_mean_without_one() -> None:
+    assert combined([speedup([4.0, 4.2], [2.0, 2.1]), speedup([4.0], [2.0])]).interval is None
+
+
+@given(TIMES, TIMES, st.sampled_from([0.8, 0.95, 0.99]))
+@settings(max_examples=40, deadline=None)
+def test_one_models_mean_is_its_speedup(
+    baseline: list[float], other: list[float], confidence: float
+) -> None:
+    one = speedup(baseline, other, confidence)
+    mean = combined([one], confidence)
+    assert one.interval is not None
+    assert mean.interval is not None
+    assert mean.estimate == pytest.approx(one.estimate)
+    assert math.log(mean.interval.low) == pytest.approx(math.log(one.interval.low), abs=1e-9)
+    assert math.log(mean.interval.high) == pytest.approx(math.log(one.interval.high), abs=1e-9)
+
+
+def test_models_of_equal_spread_have_the_interval_of_statsmodels_two_way_fit() -> None:
+    # With equal runs and exactly equal spread everywhere, Welch-Satterthwaite's degrees of
+    # freedom are all of the residual's, and its variance is the pooled one of a linear model.
+    spread = [0.96, 1.0, 1 / 0.96]
+    models = [(8.0, 2.0), (5.0, 1.0), (90.0, 40.0)]
+    sides = [[time * part for part in spread] for pair in models for time in pair]
+    rows = pd.DataFrame(
+        [
+            (str(at // 2), at % 2, math.log(time))
+            for at, times in enumerate(sides)
+            for time in times
+        ],
+        columns=["model", "side", "log_s"],
+    )
+    fit = ols("log_s ~ 0 + C(model):C(side)", rows).fit()
+    contrast = [(-1 if "C(side)[1]" in name else 1) / 3 for name in fit.params.index]
+    low, high = fit.t_test(contrast).conf_int(0.05)[0]
+    mean = combined(speedup(*sides[at : at + 2]) for at in (0, 2, 4))
+    assert mean.interval is not None
+    assert math.log(mean.interval.low) == pytest.approx(low)
+    assert math.log(mean.interval.high) == pytest.approx(high)
+
+
+def test_the_combined_interval_covers_the_true_speedup() -> None:
+    draws, confidence, truth = 1500, 0.95, 4.0
+    random = np.random.default_rng(20261122)
+    covered = 0
+    for _ in range(draws):
+        noise = np.exp(0.05 * random.standard_normal((3, 2, 3)))
+        noise[:, 0] *= truth
+        interval = combined(speedup(*sides) for sides in noise.tolist()).interval
+        covered += interval is not None and interval.low <= truth <= interval.high
+    # 5000 draws of this case covered 96.1 %. Drawing 1500 adds a standard error of 0.0056, four of
+    # which are exceeded once in 30,000. Above: Welch's degrees of freedom are too few by at most
+    # 12 to 6, and t_12 lies within t_6's 2.447 for 96.9 %.
+    four_errors = 4 * math.sqrt(confidence * (1 - confidence) / draws)
+    assert confidence - four_errors <= covered / draws <= 0.969 + four_errors
