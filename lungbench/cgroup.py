@@ -30,6 +30,34 @@ def memory_limit_bytes(root: Path = _ROOT) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttling:
+    """How often and how long groups were held back for having used up their CPU quota.
+
+    Attributes:
+        periods: Scheduling periods in which that happened, since the groups were made.
+        stood_still_s: For how long, summed over processors.
+    """
+
+    periods: int
+    stood_still_s: float
+
+
+def cpu_throttling(root: Path = _ROOT) -> Throttling | None:
+    """Return what this process's groups were held back so far; None where none of them counts it.
+
+    A group counts only what its own quota did, so the groups on the way up add up.
+    """
+    v2 = (_throttling(group, "throttled_usec", 1e-6) for group in _groups(root, ""))
+    v1 = (_throttling(group, "throttled_time", 1e-9) for group in _groups(root, "cpu"))
+    found = [each for each in (*v2, *v1) if each is not None]
+    if not found:
+        return None
+    return Throttling(
+        sum(each.periods for each in found), sum(each.stood_still_s for each in found)
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class _Mount:
     """One mounted hierarchy: which part of it is seen, and where."""
 
@@ -69,6 +97,15 @@ def _mount(root: Path, controller: str) -> _Mount | None:
             fields = before.split(" ")
             return _Mount(PurePosixPath(fields[3]), PurePosixPath(fields[4]))
     return None
+
+
+def _throttling(group: Path, clock: str, unit_s: float) -> Throttling | None:
+    """Read `cpu.stat`; without the controller it has no such lines, or isn't there."""
+    pairs = (line.partition(" ") for line in _lines(group / "cpu.stat"))
+    counts = {name: int(number) for name, _, number in pairs if number.isdecimal()}
+    if "nr_throttled" not in counts or clock not in counts:
+        return None
+    return Throttling(counts["nr_throttled"], counts[clock] * unit_s)
 
 
 def _quota(group: Path, *names: str) -> float | None:

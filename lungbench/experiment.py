@@ -25,7 +25,7 @@ from lungbench.models import MODELS, model_names
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Backend = Literal["tensorflow", "jax", "torch"]
-Pipeline = Literal["cached"]
+Pipeline = Literal["cached", "paper"]
 
 SYNTHETIC = "synthetic"
 
@@ -127,10 +127,18 @@ class MeasureSettings(Frozen):
     Attributes:
         sample_interval_s: Seconds between two readings of the resources.
         timeout_s: Longest wall time of one run; None is no limit.
+        timing_epochs: Steady epochs after which runs on a device are stopped, by device: their
+            full time is predicted, and they give no diagnostic metrics.
     """
 
     sample_interval_s: float = Field(1.0, ge=0.1, le=60)
     timeout_s: float | None = Field(None, gt=0)
+    timing_epochs: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+
+    @field_validator("timing_epochs")
+    @classmethod
+    def _by_device(cls, epochs: dict[str, int]) -> dict[str, int]:
+        return {str(Device.parse(device)): count for device, count in epochs.items()}
 
 
 def _known_model(name: str) -> str:
@@ -182,6 +190,14 @@ class RunSpec(Frozen):
     learning_rate: float
     augmentation: Augmentation
     weights: str
+    timing_epochs: int | None = None
+
+    @property
+    def epochs_to_train(self) -> int:
+        """Epochs that are really trained: all, or the first and those that are timed."""
+        if self.timing_epochs is None:
+            return self.epochs
+        return min(self.epochs, 1 + self.timing_epochs)
 
     @property
     def run_id(self) -> str:
@@ -280,6 +296,7 @@ class Experiment(Frozen):
                 learning_rate=train.learning_rate,
                 augmentation=train.augmentation,
                 weights=train.weights_of(model),
+                timing_epochs=self.measure.timing_epochs.get(str(device)),
             )
             for repeat in range(1, matrix.repeats + 1)
             for model, precision, backend, pipeline, device in cells

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,10 @@ from lungbench.experiment import RunSpec
 from lungbench.files import sha256_of
 from lungbench.job import EPOCHS_FILE, MODEL_FILE, PREDICTIONS_FILE, Job, Marks, Training
 from lungbench.models.network import build_network
+from lungbench.pipelines import IMAGES_FOLDER, Batches, Feed, Order, feed_of
+from lungbench.probe import controls, finish
 from lungbench.record import Epoch, ModelFacts
+from lungbench.work import work_of
 
 Clock = Callable[[], float]
 
@@ -41,28 +45,36 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
 
     keras.utils.set_random_seed(spec.seed)
     keras.config.set_dtype_policy(spec.precision)
-    network = _compiled_network(spec, len(data.classes))
+    network = _network(spec, len(data.classes))
+    feed = _compiled(feed_of(spec, data, network, run_dir), spec)
     built_s = clock()
 
-    with (run_dir / EPOCHS_FILE).open("w", encoding="utf-8") as log:
-        _fit(network, spec, data, EpochLog(log, clock, len(data.rows["train"])))
+    with (run_dir / EPOCHS_FILE).open("w", encoding="utf-8") as file:
+        log = EpochLog(file, clock, len(data.rows["train"]))
+        _fit(feed, spec, log)
     fitted_s = clock()
 
-    test = Batches(ImageSet.open(data, "test"), spec.batch_size)
-    _write_predictions(run_dir / PREDICTIONS_FILE, data, network.predict(test, verbose=0))
-    evaluated_s = clock()
-
-    network.save(run_dir / MODEL_FILE)
+    evaluated_s = saved_s = None
+    if spec.epochs_to_train == spec.epochs:
+        test = Batches(ImageSet.open(data, "test"), spec.batch_size)
+        _write_predictions(run_dir / PREDICTIONS_FILE, data, network.predict(test, verbose=0))
+        evaluated_s = clock()
+        _save(network, run_dir / MODEL_FILE)
+        saved_s = clock()
+    measured = controls(feed, log.latest_s, fitted_s - built_s)
+    shutil.rmtree(run_dir / IMAGES_FOLDER, ignore_errors=True)
     return Training(
         marks=Marks(
             started_s=started_s,
             built_s=built_s,
             fitted_s=fitted_s,
             evaluated_s=evaluated_s,
-            saved_s=clock(),
+            saved_s=saved_s,
+            controlled_s=clock(),
         ),
         device_seen=seen,
         model=_facts(network, spec.weights),
+        controls=measured,
     )
 
 
@@ -95,8 +107,8 @@ def _visible_gpus(backend: str) -> int:
     return len(tf.config.list_physical_devices("GPU"))
 
 
-def _compiled_network(spec: RunSpec, classes: int) -> keras.Model:
-    network = build_network(
+def _network(spec: RunSpec, classes: int) -> keras.Model:
+    return build_network(
         spec.model,
         image_size=spec.image_size,
         classes=classes,
@@ -104,65 +116,34 @@ def _compiled_network(spec: RunSpec, classes: int) -> keras.Model:
         weights=spec.weights,
         seed=spec.seed,
     )
-    network.compile(
+
+
+def _compiled(feed: Feed, spec: RunSpec) -> Feed:
+    feed.network.compile(
         optimizer=keras.optimizers.Adam(spec.learning_rate),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
         # Only JAX is unusable without XLA; TensorFlow's has no kernel for the augmentation.
         jit_compile=spec.backend == "jax",
     )
-    return network
+    return feed
 
 
-def _fit(network: keras.Model, spec: RunSpec, data: PreparedData, log: "EpochLog") -> None:
-    images = Batches(ImageSet.open(data, "train"), spec.batch_size, seed=spec.seed)
-    network.fit(
-        images,
-        validation_data=Batches(ImageSet.open(data, "validation"), spec.batch_size),
-        epochs=spec.epochs,
-        callbacks=[Order(images), log],
-        shuffle=False,  # Keras would repeat one order every epoch; `Batches` derives its own
+def _fit(feed: Feed, spec: RunSpec, log: "EpochLog") -> None:
+    ordered = [Order(feed.train)] if isinstance(feed.train, Batches) else []
+    feed.network.fit(
+        feed.train,
+        validation_data=feed.validation,
+        epochs=spec.epochs_to_train,
+        callbacks=[*ordered, log],
+        shuffle=False,  # Keras would repeat one order every epoch; the feeds have their own
         verbose=0,
     )
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """One split, batch by batch, every image once an epoch; the last batch may be smaller.
-
-    Args:
-        images: The split.
-        batch_size: Images per batch.
-        seed: With the epoch's number it fixes the order; None keeps the split's own.
-    """
-
-    def __init__(self, images: ImageSet, batch_size: int, seed: int | None = None) -> None:
-        super().__init__()
-        self._images, self._batch_size, self._seed = images, batch_size, seed
-        self._order = np.arange(len(images))
-
-    def reorder(self, epoch: int) -> None:
-        """Shuffle for this epoch (from 1), the same way in every process on every machine."""
-        if self._seed is not None:
-            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._images) / self._batch_size)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        first = index * self._batch_size
-        return self._images.batch(self._order[first : first + self._batch_size])
-
-
-class Order(keras.callbacks.Callback):  # type: ignore[misc]
-    """Give every epoch its own order of the training images."""
-
-    def __init__(self, batches: Batches) -> None:
-        super().__init__()
-        self._batches = batches
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras's name
-        """Shuffle before the first batch is asked for."""
-        self._batches.reorder(epoch + 1)
+def _save(network: keras.Model, path: Path) -> None:
+    """Save what diagnoses; the optimizer's state would treble the file."""
+    keras.Model(network.inputs, network.outputs, name=network.name).save(path)
 
 
 class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
@@ -171,7 +152,7 @@ class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, file: Any, clock: Clock, train_images: int) -> None:
         super().__init__()
         self._file, self._clock, self._train_images = file, clock, train_images
-        self._began_s = self._trained_s = 0.0
+        self._began_s = self._trained_s = self.latest_s = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras's name
         """Start the clock."""
@@ -179,14 +160,13 @@ class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras's name
         """Stop the training clock once the device has really finished the last step."""
-        for value in self.model.get_metrics_result().values():
-            float(value)
+        finish(self.model)
         self._trained_s = self._clock()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the epoch's line; stop where the loss is no number."""
         values = {name: _finite(value) for name, value in (logs or {}).items()}
-        train_s = self._trained_s - self._began_s
+        train_s = self.latest_s = self._trained_s - self._began_s
         line = Epoch(
             epoch=epoch + 1,
             started_s=self._began_s,
@@ -248,7 +228,10 @@ def _write_predictions(path: Path, data: PreparedData, probabilities: NDArray[An
 
 def _facts(network: keras.Model, weights: str) -> ModelFacts:
     named = weights in ("imagenet", "none")
+    work = work_of(network)
     return ModelFacts(
+        forward_flops=work.forward_flops,
+        training_flops=work.training_flops,
         parameters=network.count_params(),
         trainable_parameters=sum(math.prod(w.shape) for w in network.trainable_weights),
         layers=len(network.layers),

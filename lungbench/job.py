@@ -7,7 +7,7 @@ The parent writes `spec.json` and starts `python -m lungbench.train RUN_DIR`; th
 from pathlib import Path
 
 from lungbench.experiment import Frozen, RunSpec
-from lungbench.record import ModelFacts, Reason
+from lungbench.record import Controls, ModelFacts, Reason
 
 JOB_FILE = "spec.json"
 EPOCHS_FILE = "epochs.jsonl"
@@ -45,6 +45,7 @@ class Marks(Frozen):
     fitted_s: float | None = None
     evaluated_s: float | None = None
     saved_s: float | None = None
+    controlled_s: float | None = None
 
 
 class Training(Frozen):
@@ -59,4 +60,5 @@ class Training(Frozen):
     marks: Marks = Marks()
     device_seen: str | None = None
     model: ModelFacts | None = None
+    controls: Controls | None = None
     failure: Reason | None = None

@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lungbench import outcome
 from lungbench.child import COMMAND, Child
+from lungbench.disturbance import Bystander, look_around
 from lungbench.errors import LungbenchError
 from lungbench.experiment import MeasureSettings, RunSpec
 from lungbench.files import write_atomically
@@ -133,6 +134,8 @@ def _trained(spec: RunSpec, run_dir: Path, around: Surroundings, started: dateti
 def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _Ending:
     """Run the child from start to end, sampled from outside."""
     threads = spec.device.threads
+    gpus = () if spec.device.index is None else (spec.device.index,)
+    before, bystander = look_around(gpus, pause=around.stop.wait), Bystander()
     child = Child(
         run_dir,
         spec.environ(),
@@ -145,7 +148,7 @@ def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _End
         out=run_dir / SAMPLES_FILE,
         started=child.started,
         interval_s=around.measure.sample_interval_s,
-        gpus=() if spec.device.index is None else (spec.device.index,),
+        gpus=gpus,
     )
     try:
         sampler.start()
@@ -157,6 +160,8 @@ def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _End
         child.close()
         resources = sampler.stop()
         _note(run_dir, sampler)
+    disturbed = asdict(before) | asdict(bystander.stop())
+    resources = resources.model_copy(update=disturbed)
     return _Ending(wall_s, resources, code, ended_for, interrupted)
 
 
@@ -189,13 +194,11 @@ def _judged(
     epochs = outcome.read_epochs(run_dir)
     status, reason = _verdict(run_dir, ending)
     metrics = None
-    if status == "completed":
+    if status == "completed" and spec.epochs_to_train == spec.epochs:
         try:
             metrics = outcome.metrics_from(run_dir, around.facts.classes)
         except (OSError, ValueError, KeyError) as error:
             status, reason = "failed", reason_of(error)
-    images = sum(around.facts.counts["train"].values())
-    marks = training.marks if training else None
     return _record(
         spec,
         around,
@@ -203,7 +206,8 @@ def _judged(
         status,
         reason=reason,
         model=training.model if training else None,
-        timing=outcome.timing_of(epochs, marks, ending.wall_s, images),
+        timing=outcome.timing_of(epochs, training, spec, ending.wall_s),
+        controls=training.controls if training else None,
         epochs=epochs,
         resources=ending.resources,
         metrics=metrics,

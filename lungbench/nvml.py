@@ -10,9 +10,10 @@ can take its place.
 """
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lungbench.record import Gpu
@@ -32,6 +33,8 @@ _THROTTLES = (
     (0x200, "board_limit"),
     (0x400, "reliability"),
 )
+
+_HOSTS_NUMBERS = 0xEFFFFFFC  # Linux's first namespace of process numbers, PROC_PID_INIT_INO
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,29 @@ class Nvml:
         found: tuple[GpuProcess, ...] | None = self._ask_gpu(index, "processes", _processes)
         return found
 
+    def strangers(self, indices: Iterable[int], own: Collection[int] = ()) -> int | None:
+        """Count the processes that compute on these GPUs and aren't among `own`.
+
+        Returns:
+            None where there is no GPU to ask, or one would not tell. The driver numbers
+            processes as the host does: in a container, where the same process has another
+            number and others can't be seen, what is seen without an `own` to leave out counts,
+            and everything else is unknown.
+        """
+        seen = [self.processes(index) for index in indices]
+        if not seen or None in seen:
+            return None
+        found = {process.pid for processes in seen for process in processes or ()}
+        if numbers_are_the_hosts():
+            return len(found - set(own))
+        self.missing.setdefault("gpu strangers", "a container hides the host's processes")
+        return len(found) if found and not own else None
+
+    def memory_used_bytes(self, indices: Iterable[int]) -> int | None:
+        """Return the memory in use on these GPUs together; None where one would not tell."""
+        used = [self.read(index).memory_used_bytes for index in indices]
+        return sum(each or 0 for each in used) if used and None not in used else None
+
     def _fields(self, index: int, table: _Questions) -> dict[str, Any]:
         return {name: self._ask_gpu(index, name, question) for name, question in table}
 
@@ -180,6 +206,14 @@ def open_nvml(library: Library = None) -> Iterator[Nvml]:
         if nvml.library is not None:
             with suppress(nvml.library.NVMLError, OSError):
                 nvml.library.nvmlShutdown()
+
+
+def numbers_are_the_hosts(proc: Path = Path("/proc")) -> bool:
+    """Return whether this process sees the host's own process numbers, as the driver does."""
+    try:
+        return (proc / "self/ns/pid").stat().st_ino == _HOSTS_NUMBERS
+    except OSError:
+        return False
 
 
 def throttle_names(bits: int) -> tuple[str, ...]:

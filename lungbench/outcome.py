@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lungbench.experiment import RunSpec
+from lungbench.extrapolation import predicted
 from lungbench.files import sha256_of
 from lungbench.job import (
     EPOCHS_FILE,
@@ -23,7 +25,14 @@ from lungbench.job import (
     Training,
 )
 from lungbench.metrics import confusion_matrix, metrics_of
-from lungbench.record import Epoch, Ledger, Metrics, Timing
+from lungbench.record import (
+    Controls,
+    Epoch,
+    EpochParts,
+    Ledger,
+    Metrics,
+    Timing,
+)
 from lungbench.stats import geometric_mean
 
 _ARTIFACTS = (
@@ -71,34 +80,49 @@ def last_words(run_dir: Path, size: int = 4000) -> str:
         return ""
 
 
-def timing_of(epochs: Sequence[Epoch], marks: Marks | None, wall_s: float, images: int) -> Timing:
+def timing_of(
+    epochs: Sequence[Epoch], training: Training | None, spec: RunSpec, wall_s: float
+) -> Timing:
     """Return a run's times.
 
     Args:
         epochs: Its epochs.
-        marks: When each part of the child's work ended.
+        training: What the child said of itself.
+        spec: What was asked for.
         wall_s: From its start to its end, measured by the parent.
-        images: Training images of one epoch.
     """
-    steady = [epoch.train_s for epoch in epochs[1:]]
-    steady_s = geometric_mean(steady) if steady else None
+    steady = epochs[1:]
+    steady_s = geometric_mean(epoch.train_s for epoch in steady) if steady else None
+    controls = training.controls if training else None
+    cut_short = spec.epochs_to_train < spec.epochs
     return Timing(
         wall_s=wall_s,
         first_epoch_s=epochs[0].train_s if epochs else None,
         steady_epoch_s=steady_s,
-        images_per_s=images / steady_s if steady_s else None,
-        ledger=_ledger(epochs, marks or Marks(), wall_s),
+        images_per_s=geometric_mean(epoch.images_per_s for epoch in steady) if steady else None,
+        epoch_parts=_parts(steady_s, controls) if steady_s and controls else None,
+        predicted=predicted(epochs, spec.epochs) if cut_short else None,
+        ledger=_ledger(epochs, training.marks if training else Marks(), wall_s),
     )
+
+
+def _parts(epoch_s: float, controls: Controls) -> EpochParts:
+    waiting_s = max(epoch_s - controls.compute_s, 0.0)
+    stall_s = min(waiting_s, controls.loader_s)
+    rest_s = epoch_s - controls.compute_s - stall_s
+    return EpochParts(compute_s=controls.compute_s, stall_s=stall_s, rest_s=rest_s)
 
 
 def _ledger(epochs: Sequence[Epoch], marks: Marks, wall_s: float) -> Ledger:
     parts = {
         "startup_s": marks.started_s,
         "build_s": _between(marks.started_s, marks.built_s),
-        "train_s": sum(e.train_s for e in epochs) if epochs else None,
+        "first_epoch_s": epochs[0].train_s if epochs else None,
+        "train_s": sum(e.train_s for e in epochs[1:]) if epochs else None,
         "validation_s": sum(e.validation_s or 0.0 for e in epochs) if epochs else None,
         "evaluate_s": _between(marks.fitted_s, marks.evaluated_s),
         "save_s": _between(marks.evaluated_s, marks.saved_s),
+        "control_s": _between(marks.saved_s or marks.fitted_s, marks.controlled_s),
     }
     known = sum(part for part in parts.values() if part is not None)
     return Ledger(**parts, other_s=wall_s - known)

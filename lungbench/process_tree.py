@@ -74,6 +74,11 @@ class ProcessTree:
         self._clocks = now
         return self._reading() if now else None
 
+    @property
+    def pids(self) -> frozenset[int]:
+        """The processes of the last reading."""
+        return frozenset(process.pid for process in self._clocks)
+
     def _used_s(self, now: dict[psutil.Process, _Clock]) -> float:
         """Return the CPU time used since the last reading, and remember `now`'s debts.
 

@@ -85,6 +85,8 @@ class ModelFacts(Frozen):
     Attributes:
         weights: `imagenet`, `none`, or the name of the weights file.
         weights_sha256: Hash of that file, where one was read.
+        forward_flops: Floating-point operations to diagnose one image (`lungbench.work`).
+        training_flops: Those to train on it once.
     """
 
     parameters: int
@@ -92,19 +94,75 @@ class ModelFacts(Frozen):
     layers: int
     weights: str
     weights_sha256: str | None = None
+    forward_flops: int | None = None
+    training_flops: int | None = None
+
+
+class Controls(Frozen):
+    """Short measurements in the same process after the training, on the same device.
+
+    Attributes:
+        steps: Steps that each leg took.
+        compute_s: An epoch's arithmetic alone, on images that were there already.
+        loader_s: An epoch's images alone, without arithmetic.
+        matmul_flops_per_s: Fastest matrix product of the device in the run's precision.
+    """
+
+    steps: int
+    compute_s: float
+    loader_s: float
+    matmul_flops_per_s: float
 
 
 class Ledger(Frozen):
-    """Where a run's wall time went, in seconds; None is a phase that was not reached."""
+    """Where a run's wall time went, in seconds; None is a phase that was not reached.
+
+    Attributes:
+        first_epoch_s: Training of the first epoch, which holds tracing and compilation.
+        train_s: Training of the later epochs.
+        control_s: The control legs after the training.
+        other_s: What is left of the wall time.
+    """
 
     startup_s: float | None = None
     build_s: float | None = None
+    first_epoch_s: float | None = None
     train_s: float | None = None
     validation_s: float | None = None
     checkpoint_s: float | None = None
     evaluate_s: float | None = None
     save_s: float | None = None
+    control_s: float | None = None
     other_s: float | None = None
+
+
+class Prediction(Frozen):
+    """The wall time that all epochs would have taken, from the few that were timed.
+
+    Attributes:
+        wall_s: Without the evaluation, which such a run leaves out.
+        low_s: Lower end of its 95 % interval; None from a single steady epoch.
+        high_s: Upper end.
+    """
+
+    wall_s: float
+    low_s: float | None = None
+    high_s: float | None = None
+
+
+class EpochParts(Frozen):
+    """Where a steady epoch goes, in seconds; the three sum to it.
+
+    Attributes:
+        compute_s: Arithmetic, as the control leg measured it.
+        stall_s: Waiting for images: what the epoch takes beyond its arithmetic, as far as the
+            loader alone explains it.
+        rest_s: Neither; slightly negative where the control leg was disturbed.
+    """
+
+    compute_s: float
+    stall_s: float
+    rest_s: float
 
 
 class Timing(Frozen):
@@ -115,6 +173,8 @@ class Timing(Frozen):
         first_epoch_s: Training time of the first epoch, which holds tracing and compilation.
         steady_epoch_s: Geometric mean of the later epochs' training times.
         images_per_s: Training images per second over the steady epochs.
+        epoch_parts: Where a steady epoch goes.
+        predicted: Only of a run that was cut short to time its epochs.
     """
 
     wall_s: float
@@ -122,6 +182,8 @@ class Timing(Frozen):
     steady_epoch_s: float | None = None
     images_per_s: float | None = None
     resumed: bool = False
+    epoch_parts: EpochParts | None = None
+    predicted: Prediction | None = None
     ledger: Ledger = Ledger()
 
 
@@ -140,7 +202,7 @@ class Epoch(Frozen):
 
 
 class Resources(Frozen):
-    """What the run took from its machine, summed up from `samples.csv.gz`.
+    """What the run took from its machine, and what else the machine did meanwhile.
 
     Attributes:
         cpu_percent_mean: Of the run's process tree; 100 is one core.
@@ -152,6 +214,20 @@ class Resources(Frozen):
         coverage_percent: Readings taken of those due.
         sampler_overhead_percent: CPU time of the sampler; 100 is one core.
         other_load_percent: CPU time of other processes on the host; 100 is one core.
+        other_load_p95_percent: What that load did not exceed in 95 % of the run's time.
+        other_load_before_percent: The same load just before the run was started.
+        steal_percent: Share of the host's CPU time that the hypervisor gave to other machines.
+        cgroup_throttled_periods: Scheduling periods in which the run had used up its CPU quota.
+        cgroup_throttled_s: Time that it stood still for that, summed over processors.
+        gpu_throttled_percent: Share of the run's time in which a selected GPU's clocks were
+            lowered; `gpu_throttle_reasons` says why.
+        gpu_strangers_before: Other processes computing on them just before the run.
+        gpu_strangers_max: Most of these at one moment of the run.
+        gpu_memory_before_bytes: Memory in use on them together just before the run.
+        tool_percent: CPU time of the process that launched the run, the sampler included, while
+            the run lived; 100 is one core.
+        server_percent: That of its other children, such as Prefect's embedded server; None
+            where it had none.
     """
 
     samples: int = 0
@@ -169,6 +245,17 @@ class Resources(Frozen):
     coverage_percent: float | None = None
     sampler_overhead_percent: float | None = None
     other_load_percent: float | None = None
+    other_load_p95_percent: float | None = None
+    other_load_before_percent: float | None = None
+    steal_percent: float | None = None
+    cgroup_throttled_periods: int | None = None
+    cgroup_throttled_s: float | None = None
+    gpu_throttled_percent: float | None = None
+    gpu_strangers_before: int | None = None
+    gpu_strangers_max: int | None = None
+    gpu_memory_before_bytes: int | None = None
+    tool_percent: float | None = None
+    server_percent: float | None = None
 
 
 class ClassRates(Frozen):
@@ -221,6 +308,7 @@ class RunRecord(Frozen):
     data: DataFacts
     model: ModelFacts | None = None
     timing: Timing | None = None
+    controls: Controls | None = None
     epochs: tuple[Epoch, ...] = ()
     resources: Resources | None = None
     metrics: Metrics | None = None

@@ -61,6 +61,7 @@ class Sampler:
         self._tree = ProcessTree(pid)
         self._tree_rate = _Rate(0.0, 0.0)
         self._host_rate = _Rate()
+        self._steal_rate = _Rate()
         self._cpu_s = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
@@ -126,18 +127,23 @@ class Sampler:
         t_s = self._elapsed_s()
         tree = self._tree.read()
         own = self._tree_rate.percent(t_s, tree.cpu_s if tree else None)
-        host = self._host_rate.percent(t_s, _host_busy_s())
+        host = self._host_rate.percent(t_s, host_busy_s())
+        steal = self._steal_rate.percent(t_s, host_stolen_s())
         memory = psutil.virtual_memory()
         gpus = tuple(nvml.read(index) for index in self._gpus)
+        strangers = nvml.strangers(self._gpus, own=self._tree.pids)
+        processors = os.cpu_count() or 1
         self._note(nvml)
         return Sample(
             t_s=t_s,
             cpu_percent=own,
             rss_bytes=tree.rss_bytes if tree else None,
             processes=tree.processes if tree else 0,
-            host_cpu_percent=None if host is None else host / (os.cpu_count() or 1),
+            host_cpu_percent=None if host is None else host / processors,
             host_memory_used_bytes=memory.total - memory.available,
             other_load_percent=None if host is None or own is None else max(0.0, host - own),
+            steal_percent=None if steal is None else steal / processors,
+            gpu_strangers=strangers,
             gpus=gpus,
         )
 
@@ -167,8 +173,14 @@ class _Rate:
         return None if before_s is None else max(0.0, 100 * gained_s / (t_s - before_s))
 
 
-def _host_busy_s() -> float:
+def host_busy_s() -> float:
     """Return the CPU time that this machine spent on any work, all processors together."""
     times = psutil.cpu_times()
     parts = ("user", "nice", "system", "irq", "softirq")  # user holds guest; others idle or stolen
     return float(sum(getattr(times, part, 0.0) for part in parts))
+
+
+def host_stolen_s() -> float | None:
+    """Return the CPU time that the hypervisor gave to other machines; None but on Linux."""
+    stolen: float | None = getattr(psutil.cpu_times(), "steal", None)
+    return stolen

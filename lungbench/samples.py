@@ -10,6 +10,9 @@ An empty cell is a missing value. The columns, in base units:
     host_memory_used_bytes    the machine's memory that could not be had at once
     other_load_percent        CPU time of everything but the tree, the sampler's own process
                               counted; 100 is one core
+    steal_percent             CPU time that the hypervisor gave to other machines since the row
+                              before; 100 is all of this machine's cores
+    gpu_strangers             processes that compute on the selected GPUs and are none of the tree
     gpuN_utilisation_percent, gpuN_memory_used_bytes, gpuN_power_w, gpuN_temperature_c,
     gpuN_sm_clock_mhz, gpuN_memory_clock_mhz
     gpuN_energy_j             a counter since the driver was loaded; differences are energy
@@ -36,6 +39,7 @@ Samples = dict[str, list[float | None]]
 
 _ROWS_PER_FLUSH = 30  # what a killed parent loses at most
 _CHUNK_BYTES = 1 << 16
+_MOST_OF_THE_TIME = 0.95  # a peak that lasts: the largest of 43,200 readings is an accident
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Sample:
     host_cpu_percent: float | None = None
     host_memory_used_bytes: int | None = None
     other_load_percent: float | None = None
+    steal_percent: float | None = None
+    gpu_strangers: int | None = None
     gpus: tuple[GpuReading, ...] = ()
 
 
@@ -135,7 +141,7 @@ def summarise(
         elapsed_s: Seconds from the start of the run's process to the end of sampling.
         sampler_cpu_s: CPU time that the readings took.
     """
-    mean = _Means(samples.get("t_s", []))
+    over_time = _OverTime(samples.get("t_s", []))
     busy, memory, power, heat, clock, bits = (
         _of_gpus(samples, name)
         for name in (
@@ -149,20 +155,26 @@ def summarise(
     )
     return Resources(
         samples=len(samples.get("t_s", [])),
-        cpu_percent_mean=mean.of(samples.get("cpu_percent", [])),
+        cpu_percent_mean=over_time.mean(samples.get("cpu_percent", [])),
         cpu_percent_max=_largest(samples.get("cpu_percent", [])),
         rss_peak_bytes=_whole(_largest(samples.get("rss_bytes", []))),
-        host_cpu_percent_mean=mean.of(samples.get("host_cpu_percent", [])),
-        gpu_percent_mean=_mean_of(mean.of(column) for column in busy),
+        host_cpu_percent_mean=over_time.mean(samples.get("host_cpu_percent", [])),
+        gpu_percent_mean=_mean_of(over_time.mean(column) for column in busy),
         gpu_memory_peak_bytes=_whole(_largest(_together(memory))),
-        gpu_power_mean_w=mean.of(_together(power)),
+        gpu_power_mean_w=over_time.mean(_together(power)),
         gpu_temperature_max_c=_largest([value for column in heat for value in column]),
-        gpu_sm_clock_mean_mhz=_mean_of(mean.of(column) for column in clock),
+        gpu_sm_clock_mean_mhz=_mean_of(over_time.mean(column) for column in clock),
         gpu_throttle_reasons=_throttles(bits),
         energy_j=_energy_j(_of_gpus(samples, "energy_j")),
         coverage_percent=_coverage(samples.get("t_s", []), interval_s, elapsed_s),
         sampler_overhead_percent=_share(sampler_cpu_s, elapsed_s),
-        other_load_percent=mean.of(samples.get("other_load_percent", [])),
+        other_load_percent=over_time.mean(samples.get("other_load_percent", [])),
+        other_load_p95_percent=over_time.quantile(
+            samples.get("other_load_percent", []), _MOST_OF_THE_TIME
+        ),
+        steal_percent=over_time.mean(samples.get("steal_percent", [])),
+        gpu_throttled_percent=over_time.mean(_throttled(bits)),
+        gpu_strangers_max=_whole(_largest(samples.get("gpu_strangers", []))),
     )
 
 
@@ -197,8 +209,8 @@ def _rows(lines: Sequence[str], width: int) -> Iterator[list[float | None]]:
             yield row
 
 
-class _Means:
-    """Means over time: a row weighs as much as the seconds since the row before.
+class _OverTime:
+    """What a column was over time: a row weighs as much as the seconds since the row before.
 
     Args:
         t_s: When each row was read.
@@ -208,12 +220,25 @@ class _Means:
         times = [0.0, *(time or 0.0 for time in t_s)]
         self._weights = [max(0.0, b - a) for a, b in pairwise(times)]
 
-    def of(self, values: Sequence[float | None]) -> float | None:
+    def mean(self, values: Sequence[float | None]) -> float | None:
         """Return the mean of the known values; None where there is none."""
-        known = [
-            (v, w) for v, w in zip(values, self._weights, strict=False) if v is not None and w > 0
-        ]
+        known = self._known(values)
         return sum(v * w for v, w in known) / sum(w for _, w in known) if known else None
+
+    def quantile(self, values: Sequence[float | None], share: float) -> float | None:
+        """Return the smallest known value that the others exceed for at most 1 - `share`."""
+        known = sorted(self._known(values))
+        left = share * sum(weight for _, weight in known)
+        for value, weight in known:
+            left -= weight
+            if left <= 0:
+                return value
+        return known[-1][0] if known else None  # rounding left a crumb
+
+    def _known(self, values: Sequence[float | None]) -> list[tuple[float, float]]:
+        """Pair the known values with their weights."""
+        pairs = zip(values, self._weights, strict=False)
+        return [(value, weight) for value, weight in pairs if value is not None and weight > 0]
 
 
 def _of_gpus(samples: Samples, name: str) -> list[list[float | None]]:
@@ -251,6 +276,12 @@ def _throttles(columns: Sequence[Sequence[float | None]]) -> tuple[str, ...] | N
     for bits in known:
         seen |= bits
     return throttle_names(seen) if known else None
+
+
+def _throttled(columns: Sequence[Sequence[float | None]]) -> list[float | None]:
+    """Return 100 for each row in which a GPU was slowed down, 0 where none was."""
+    rows = ([int(v) for v in row if v is not None] for row in zip(*columns, strict=True))
+    return [100.0 * any(map(throttle_names, known)) if known else None for known in rows]
 
 
 def _energy_j(columns: Sequence[Sequence[float | None]]) -> float | None:

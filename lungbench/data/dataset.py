@@ -33,7 +33,8 @@ class PreparedData(Frozen):
         pixels: Folder with `images.npy` (uint8, image x row x column, grey) and `labels.npy`
             (int64, image).
         rows: Positions in those arrays, per split.
-        paths: Path of each image relative to the source, by position.
+        folder: Where the image files lie; None where that isn't known any more.
+        paths: Path of each image relative to that folder, by position.
         images_found: Image files that were looked at.
         images_skipped: Those that could not be used; `data_images.csv` says why.
     """
@@ -44,6 +45,7 @@ class PreparedData(Frozen):
     image_size: int
     split_seed: int
     pixels: Path
+    folder: Path | None = None
     rows: dict[Split, tuple[int, ...]]
     paths: tuple[str, ...]
     images_found: int

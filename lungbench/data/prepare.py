@@ -137,6 +137,7 @@ def _prepared(
         image_size=settings.image_size,
         split_seed=settings.split_seed,
         pixels=pixels,
+        folder=found.source.absolute(),
         rows={
             name: tuple(row for row, path in enumerate(paths) if splits.get(path) == name)
             for name in SPLITS

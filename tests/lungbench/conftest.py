@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lungbench.data.dataset import DATA_FILE, LABELS_FILE, PIXELS_FILE, PreparedData
 from lungbench.experiment import Experiment, Matrix, RunSpec, TrainSettings
@@ -25,7 +26,7 @@ def own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def spec() -> RunSpec:
     """One epoch-pair of the ten-layer network on one core."""
     train = TrainSettings(epochs=2, batch_size=4, weights="none")
@@ -34,15 +35,31 @@ def spec() -> RunSpec:
     return experiment.runs()[0].model_copy(update={"image_size": SIZE})
 
 
+@pytest.fixture(scope="session")
+def make_data() -> Callable[[Path], PreparedData]:
+    """Write small prepared data and its image files into a folder."""
+    return _written_data
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> PreparedData:
+    """The same in the test's own folder."""
+    return _written_data(tmp_path)
+
+
+def _written_data(folder: Path) -> PreparedData:
     """Two classes that differ in brightness: 12 images to train, 4 to validate, 4 to test."""
     labels = np.repeat([0, 1], PER_CLASS)
     noise = np.random.default_rng(0).integers(0, 60, (2 * PER_CLASS, SIZE, SIZE))
-    pixels = tmp_path / "pixels"
+    pixels = folder / "pixels"
     pixels.mkdir()
-    np.save(pixels / PIXELS_FILE, (noise + 150 * labels[:, None, None]).astype(np.uint8))
+    images = (noise + 150 * labels[:, None, None]).astype(np.uint8)
+    np.save(pixels / PIXELS_FILE, images)
     np.save(pixels / LABELS_FILE, labels.astype(np.int64))
+    paths = tuple(f"{CLASSES[label]}/{row}.png" for row, label in enumerate(labels))
+    for path, image in zip(paths, images, strict=True):
+        (folder / "files" / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / "files" / path)
     prepared = PreparedData(
         fingerprint="f" * 64,
         source="somewhere",
@@ -50,16 +67,17 @@ def data(tmp_path: Path) -> PreparedData:
         image_size=SIZE,
         split_seed=0,
         pixels=pixels,
+        folder=folder / "files",
         rows={
             "train": (*range(6), *range(10, 16)),
             "validation": (6, 7, 16, 17),
             "test": (8, 9, 18, 19),
         },
-        paths=tuple(f"{CLASSES[label]}/{row}.png" for row, label in enumerate(labels)),
+        paths=paths,
         images_found=2 * PER_CLASS,
         images_skipped=0,
     )
-    (tmp_path / DATA_FILE).write_text(prepared.model_dump_json())
+    (folder / DATA_FILE).write_text(prepared.model_dump_json())
     return prepared
 
 

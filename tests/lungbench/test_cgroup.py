@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lungbench.cgroup import cpu_quota, memory_limit_bytes
+from lungbench.cgroup import Throttling, cpu_quota, cpu_throttling, memory_limit_bytes
 
 V2 = "30 23 0:27 {shown} /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
 V1 = (
@@ -99,7 +99,31 @@ def test_a_group_outside_of_the_mount_falls_back_to_the_top(tmp_path: Path, own:
     assert memory_limit_bytes(root) == 3000
 
 
+def test_throttling_of_version_2_adds_up_on_the_way_up(tmp_path: Path) -> None:
+    files = {
+        "job/step/cpu.stat": "usage_usec 5\nnr_periods 9\nnr_throttled 3\nthrottled_usec 1500000",
+        "job/cpu.stat": "usage_usec 5\nnr_periods 9\nnr_throttled 1\nthrottled_usec 250000",
+        "cpu.stat": "usage_usec 5\nuser_usec 5",  # the top group has no quota and no such lines
+    }
+    found = cpu_throttling(version_2(tmp_path, "/job/step", files))
+    assert found == Throttling(periods=4, stood_still_s=pytest.approx(1.75))
+
+
+def test_throttling_of_version_1_is_in_nanoseconds(tmp_path: Path) -> None:
+    stat = "nr_periods 9\nnr_throttled 3\nthrottled_time 1500000000"
+    found = cpu_throttling(version_1(tmp_path, "/job", {"cpu,cpuacct/job/cpu.stat": stat}))
+    assert found == Throttling(periods=3, stood_still_s=pytest.approx(1.5))
+
+
+@pytest.mark.parametrize("stat", ["", "usage_usec 5", "nr_throttled 3", "nr_throttled x"])
+def test_a_group_that_does_not_count_is_not_one_that_was_never_throttled(
+    tmp_path: Path, stat: str
+) -> None:
+    assert cpu_throttling(version_2(tmp_path, "/job", {"job/cpu.stat": stat})) is None
+
+
 def test_a_machine_without_control_groups_has_no_limits(tmp_path: Path) -> None:
+    assert cpu_throttling(tmp_path) is None
     assert cpu_quota(tmp_path) is None
     assert memory_limit_bytes(tmp_path) is None
 

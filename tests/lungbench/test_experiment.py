@@ -105,6 +105,12 @@ def test_an_experiment_reads_what_it_writes(file: str) -> None:
     assert Experiment.model_validate_json(experiment.model_dump_json()) == experiment
 
 
+def test_only_the_devices_named_are_cut_short(tmp_path: Path) -> None:
+    text = SMALLEST.replace('["cpu"]', '["cpu", "gpu:0"]')
+    slow, fast = load(tmp_path, text, 'measure.timing_epochs={"cpu"=3}').runs()
+    assert (slow.epochs_to_train, fast.epochs_to_train) == (4, 120)
+
+
 def test_an_override_replaces_what_the_file_says(tmp_path: Path) -> None:
     experiment = load(tmp_path, SMALLEST, "train.epochs=7", "data.source=synthetic")
     assert experiment.train.epochs == 7

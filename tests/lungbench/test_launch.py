@@ -71,6 +71,8 @@ def test_a_completed_run_has_a_whole_record(
     assert record.metrics is not None
     assert record.metrics.confusion == ((1, 1), (0, 1))
     assert record.resources is not None
+    assert record.resources.other_load_before_percent is not None
+    assert record.resources.tool_percent is not None
 
 
 def test_the_ledger_sums_to_the_wall_time(
@@ -79,7 +81,7 @@ def test_the_ledger_sums_to_the_wall_time(
     timing = launch(spec, tmp_path / "run", surroundings(SUCCESS)).timing
     assert timing is not None
     parts = timing.ledger.model_dump()
-    assert parts["train_s"] == pytest.approx(1.5)
+    assert (parts["first_epoch_s"], parts["train_s"]) == (0.5, pytest.approx(1.0))
     assert parts["checkpoint_s"] is None
     assert sum(part for part in parts.values() if part is not None) == pytest.approx(timing.wall_s)
 

@@ -1,6 +1,7 @@
 """The GPU here is a stand-in (see tests/conftest.py); the error classes are pynvml's own."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pynvml
@@ -8,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lungbench.nvml import GpuProcess, GpuReading, open_nvml, throttle_names
+from lungbench import nvml as nvml_module
+from lungbench.nvml import (
+    GpuProcess,
+    GpuReading,
+    numbers_are_the_hosts,
+    open_nvml,
+    throttle_names,
+)
 
 ERRORS = sorted(
     value
@@ -58,6 +66,53 @@ def test_the_cuda_version_is_spelled_as_people_know_it(nvml_stand_in: Any) -> No
 def test_the_processes_on_a_gpu_are_listed(nvml_stand_in: Any) -> None:
     with open_nvml(nvml_stand_in()) as nvml:
         assert nvml.processes(0) == (GpuProcess(11, 300 * 2**20), GpuProcess(12, None))
+
+
+@pytest.mark.parametrize(
+    ("own", "hosts", "strangers"),
+    [
+        ((), True, 2),
+        ((12,), True, 1),
+        ((11, 12), True, 0),
+        ((), False, 2),  # before a run whoever is seen is a stranger
+        ((12,), False, None),  # in a container nobody can tell whether 12 is this one's 12
+    ],
+)
+def test_strangers_are_the_processes_that_are_not_ones_own(
+    nvml_stand_in: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    own: tuple[int, ...],
+    hosts: bool,
+    strangers: int | None,
+) -> None:
+    monkeypatch.setattr(nvml_module, "numbers_are_the_hosts", lambda: hosts)
+    with open_nvml(nvml_stand_in()) as nvml:
+        assert nvml.strangers((0,), own) == strangers
+
+
+def test_an_empty_list_in_a_container_proves_nothing(
+    nvml_stand_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nvml_module, "numbers_are_the_hosts", lambda: False)
+    library = nvml_stand_in()
+    library.answers["nvmlDeviceGetComputeRunningProcesses"] = []
+    with open_nvml(library) as nvml:
+        assert nvml.strangers((0,)) is None
+        assert nvml.missing == {"gpu strangers": "a container hides the host's processes"}
+
+
+def test_without_a_gpu_nobody_is_asked_for_strangers(nvml_stand_in: Any) -> None:
+    with open_nvml(nvml_stand_in()) as nvml:
+        assert nvml.strangers(()) is None
+        assert nvml.memory_used_bytes(()) is None
+        assert nvml.missing == {}
+
+
+def test_process_numbers_are_the_hosts_only_in_the_first_namespace(tmp_path: Path) -> None:
+    assert not numbers_are_the_hosts(tmp_path)  # no such file
+    (tmp_path / "self/ns").mkdir(parents=True)
+    (tmp_path / "self/ns/pid").touch()
+    assert not numbers_are_the_hosts(tmp_path)  # another number
 
 
 @pytest.mark.parametrize("number", ERRORS)

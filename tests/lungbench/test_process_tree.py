@@ -184,9 +184,12 @@ def test_a_process_that_lost_its_parent_is_followed(start: Start) -> None:
     process = start(SPAWN.format(PAUSE) + "kid.poll()\n" + "sys.stdin.read()\n")
     tree = ProcessTree(process.pid)
     assert read(tree).processes == 2
+    assert process.pid in tree.pids
     process.kill()
     process.wait()
     assert read(tree).processes == 1
+    assert len(tree.pids) == 1
+    assert process.pid not in tree.pids
 
 
 def counted(tree: ProcessTree, now: dict[Any, _Clock]) -> float:

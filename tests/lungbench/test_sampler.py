@@ -1,19 +1,22 @@
 """Real processes; the only stand-in is the GPU, on a machine that need not have one."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pynvml
 import pytest
 
+from lungbench import nvml
 from lungbench.record import Resources
-from lungbench.sampler import Sampler, read_samples
+from lungbench.sampler import Sampler, host_busy_s, host_stolen_s, read_samples
 from lungbench.samples import tick
 
 MIB = 2**20
@@ -216,6 +219,45 @@ def test_load_of_others_is_the_hosts_without_the_trees(start: Start, out: Path) 
         assert own is not None
         assert host is not None
         assert other == pytest.approx(max(0.0, host * logical - own), abs=0.01 * logical)
+
+
+PROC_STAT = "cpu  100 0 50 600 0 0 0 {steal} 0 0\ncpu0 100 0 50 600 0 0 0 {steal} 0 0\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc/stat")
+def test_stolen_time_is_read_where_the_kernel_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
+    (tmp_path / "stat").write_text(PROC_STAT.format(steal=3 * ticks_per_s))
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    assert host_stolen_s() == 3.0
+    assert host_busy_s() == 150 / ticks_per_s  # stolen and idle time is no work
+
+
+def test_stolen_time_is_a_share_of_all_processors(
+    start: Start, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a machine from which the hypervisor takes half of every processor, all the time
+    began, processors = time.monotonic(), os.cpu_count() or 1
+    monkeypatch.setattr(
+        "lungbench.sampler.host_stolen_s", lambda: (time.monotonic() - began) * processors / 2
+    )
+    resources = sampled(start(SLEEPS).pid, out, later(0.35))
+    assert resources.steal_percent == pytest.approx(50, abs=10)  # clocks are read moments apart
+
+
+def test_a_stranger_on_the_gpu_is_seen_and_the_run_itself_is_none(
+    start: Start, out: Path, nvml_stand_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nvml, "numbers_are_the_hosts", lambda: True)
+    process = start(SLEEPS)
+    library = nvml_stand_in()
+    library.answers["nvmlDeviceGetComputeRunningProcesses"] = [
+        SimpleNamespace(pid=pid, usedGpuMemory=MIB) for pid in (process.pid, NEVER_A_PID)
+    ]
+    resources = sampled(process.pid, out, later(0.25), gpus=(0,), library=library)
+    assert resources.gpu_strangers_max == 1
 
 
 def test_a_folder_that_is_absent_fails_the_sampler_and_nothing_else(

@@ -30,13 +30,15 @@ def write(path: Path, rows: int, gpus: tuple[int, ...] = ()) -> None:
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "samples.csv.gz"
     with SampleFile(path, gpus=(1,)) as file:
-        file.write(Sample(0.25, 150.5, 10**12, 3, 42.0, 2**34, 0.0, (GPU,)))
+        file.write(Sample(0.25, 150.5, 10**12, 3, 42.0, 2**34, 0.0, 12.5, 1, (GPU,)))
         file.write(Sample(1.0, gpus=(GpuReading(),)))
     samples = read_samples(path)
     assert samples["t_s"] == [0.25, 1.0]
     assert samples["cpu_percent"] == [150.5, None]
     assert samples["rss_bytes"] == [10**12, None]
     assert samples["other_load_percent"] == [0.0, None]
+    assert samples["steal_percent"] == [12.5, None]
+    assert samples["gpu_strangers"] == [1, None]
     assert samples["gpu1_power_w"] == [200.0, None]
     assert samples["gpu1_throttle_bits"] == [0.0, None]
 
@@ -46,7 +48,7 @@ def test_a_missing_value_is_an_empty_cell_and_none_a_zero(tmp_path: Path) -> Non
     with SampleFile(path) as file:
         file.write(Sample(1.0, other_load_percent=0.0))
     with gzip.open(path, "rt") as text:
-        assert text.read().splitlines()[1] == "1.0,,,,,,0.0"
+        assert text.read().splitlines()[1] == "1.0,,,,,,0.0,,"
 
 
 def test_there_is_one_header_with_every_column(tmp_path: Path) -> None:
@@ -132,6 +134,44 @@ def test_missing_values_are_left_out_of_means_and_never_counted_as_zero() -> Non
     assert resources.cpu_percent_mean == 60.0
 
 
+@pytest.mark.parametrize(
+    ("t_s", "load", "p95"),
+    [
+        ([1.0, 2.0, 3.0], [5.0, None, 7.0], 7.0),  # of two equal shares of time, the larger one
+        ([96.0, 100.0], [3.0, 90.0], 3.0),  # 4 s of 100 s are less than 5 %
+        ([94.0, 100.0], [3.0, 90.0], 90.0),
+        ([1.0], [None], None),
+        ([], [], None),
+    ],
+)
+def test_the_peak_of_others_load_is_what_lasted(
+    t_s: list[float | None], load: list[float | None], p95: float | None
+) -> None:
+    found = summary({"t_s": t_s, "other_load_percent": load})
+    assert found.other_load_p95_percent == p95
+
+
+@given(st.lists(st.floats(0, 400), min_size=1, max_size=30))
+@settings(max_examples=50)
+def test_the_peak_of_others_load_is_a_reading_at_or_below_the_largest(values: list[float]) -> None:
+    times: list[float | None] = [float(second) for second in range(1, len(values) + 1)]
+    peak = summary({"t_s": times, "other_load_percent": [*values]}).other_load_p95_percent
+    assert peak in values
+    assert sum(value > peak for value in values) <= 0.05 * len(values) + 1e-9
+
+
+def test_steal_is_averaged_over_time_and_strangers_are_the_most_at_once() -> None:
+    resources = summary(
+        {
+            "t_s": [1.0, 4.0, 5.0],
+            "steal_percent": [40.0, 8.0, None],
+            "gpu_strangers": [0.0, 2.0, 1.0],
+        }
+    )
+    assert resources.steal_percent == 16.0  # (40 + 3 * 8) / 4
+    assert resources.gpu_strangers_max == 2
+
+
 def test_a_column_of_missing_values_has_no_mean() -> None:
     resources = summary({"t_s": [1.0, 2.0], "cpu_percent": [None, None], "rss_bytes": [None, None]})
     assert resources.cpu_percent_mean is None
@@ -206,6 +246,17 @@ def test_throttle_reasons_of_all_readings_are_named_once() -> None:
         "gpu1_throttle_bits": [4.0, 64.0, 0.0],
     }
     assert summary(samples).gpu_throttle_reasons == ("sw_power_cap", "hw_thermal")
+
+
+def test_the_time_at_lowered_clocks_counts_each_moment_once() -> None:
+    samples: Samples = {
+        "t_s": [1.0, 2.0, 4.0, 5.0],
+        "gpu0_throttle_bits": [1.0, 4.0, 0.0, None],  # 1 is idling, which is no throttling
+        "gpu1_throttle_bits": [0.0, 64.0, None, None],
+    }
+    # of 4 s that are known, 1 s was throttled, on both GPUs
+    assert summary(samples).gpu_throttled_percent == 25.0
+    assert summary({"t_s": [1.0], "gpu0_throttle_bits": [None]}).gpu_throttled_percent is None
 
 
 def test_no_throttling_differs_from_not_knowing() -> None:

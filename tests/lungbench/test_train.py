@@ -15,6 +15,7 @@ import pytest
 
 from lungbench.data.dataset import PreparedData
 from lungbench.experiment import RunSpec
+from lungbench.host import describe_host
 from lungbench.launch import Surroundings, launch
 from lungbench.record import RunRecord
 
@@ -23,15 +24,24 @@ Make = Callable[..., Surroundings]
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def trained(spec: RunSpec, tmp_path: Path, surroundings: Make) -> tuple[RunRecord, Path]:
-    return launch(spec, tmp_path / "run", surroundings()), tmp_path / "run"
+@pytest.fixture(scope="module")
+def trained(
+    spec: RunSpec,
+    make_data: Callable[[Path], PreparedData],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[RunRecord, Path]:
+    """One real training, which several tests look at."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = make_data(folder)
+    around = Surroundings(folder / "data.json", data.facts(), describe_host(gpus=False))
+    return launch(spec, folder / "run", around), folder / "run"
 
 
 def test_a_training_leaves_all_that_its_record_promises(
-    trained: tuple[RunRecord, Path], data: PreparedData
+    trained: tuple[RunRecord, Path],
 ) -> None:
     record, run_dir = trained
+    data = PreparedData.read(run_dir.parent / "data.json")
     assert (record.status, record.reason) == ("completed", None)
     assert [epoch.epoch for epoch in record.epochs] == [1, 2]
     for epoch in record.epochs:
@@ -55,6 +65,45 @@ def test_a_training_leaves_all_that_its_record_promises(
     for row in rows:
         assert float(row["p_covid"]) + float(row["p_normal"]) == pytest.approx(1, abs=1e-6)
         assert float(row[f"p_{row['predicted']}"]) >= 0.5
+
+
+def test_where_an_epoch_goes_sums_to_the_epoch(trained: tuple[RunRecord, Path]) -> None:
+    record, _ = trained
+    assert record.controls is not None
+    assert record.timing is not None
+    parts = record.timing.epoch_parts
+    assert parts is not None
+    total = parts.compute_s + parts.stall_s + parts.rest_s
+    assert total == pytest.approx(record.timing.steady_epoch_s)
+    assert 0 <= parts.stall_s <= record.controls.loader_s
+    assert record.controls.matmul_flops_per_s > 0
+
+
+def test_the_papers_pipeline_trains_from_the_files_and_saves_the_same_kind_of_model(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    paper = spec.model_copy(update={"pipeline": "paper", "epochs": 3})
+    record = launch(paper, tmp_path / "run", surroundings())
+    assert (record.status, record.reason) == ("completed", None)
+    assert len(record.epochs) == 3
+    assert record.metrics is not None
+    assert record.model is not None
+    assert record.model.parameters == 1_110_050
+    assert not (tmp_path / "run" / "images").exists()
+
+
+def test_a_run_that_only_times_its_epochs_predicts_the_rest_and_diagnoses_nothing(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    timed = spec.model_copy(update={"epochs": 50, "timing_epochs": 2})
+    record = launch(timed, tmp_path / "run", surroundings())
+    assert (record.status, record.reason) == ("completed", None)
+    assert len(record.epochs) == 3
+    assert record.metrics is None
+    assert not (tmp_path / "run" / "predictions.csv").exists()
+    assert record.timing is not None
+    assert record.timing.predicted is not None
+    assert record.timing.predicted.wall_s > record.epochs[-1].started_s
 
 
 def test_one_thread_means_one_core(trained: tuple[RunRecord, Path]) -> None:
@@ -141,6 +190,7 @@ import sys
 from pathlib import Path
 from lungbench.child import Child
 from lungbench.experiment import RunSpec
+from lungbench.host import describe_host
 from lungbench.job import Job
 
 folder, spec = Path(sys.argv[1]), RunSpec.model_validate_json(sys.argv[2])
