@@ -54,7 +54,7 @@ class LegendEntry:
     """What one colour or shape means.
 
     Attributes:
-        mark: The class of the style sheet that draws it: `c1` to `c8`, `dot`, `hollow`, `rule`.
+        mark: The class of the style sheet that draws it: `c1` to `c10`, `dot`, `hollow`, `rule`.
     """
 
     mark: str

@@ -6,28 +6,18 @@ list of what differs.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from lungbench.guards import usable_for_timing
 from lungbench.models import MODELS
-from lungbench.record import RunRecord
-from lungbench.stats import Speedup, geometric_mean, speedup
-from reports.load import Results
-from reports.quality import Quality, QualityVerdict, judge, quality_of
+from lungbench.record import RunRecord, Timing
+from lungbench.stats import Combined, Speedup, combined, geometric_mean, speedup
+from reports.cells import CellKey, key_of, labels, order
+from reports.load import Results, Run
+from reports.predictions import Outcomes, outcomes_of, pair_up
+from reports.quality import Quality, QualityVerdict, adjusted, judge, quality_of
 from reports.work import Difference, differences
-
-
-@dataclass(frozen=True, slots=True)
-class CellKey:
-    """What all runs of a cell share."""
-
-    execution: str
-    hostname: str
-    model: str
-    precision: str
-    backend: str
-    pipeline: str
-    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +26,13 @@ class Cell:
 
     Attributes:
         label: Its device, with whatever else tells it from the report's other cells.
+        outcomes: What each run's saved predictions say of each test image, by repeat.
     """
 
     key: CellKey
     label: str
     runs: tuple[RunRecord, ...]
+    outcomes: Mapping[int, Outcomes] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -48,9 +40,14 @@ class Cell:
         return MODELS[self.key.model].title
 
     @property
+    def _timings(self) -> tuple[Timing, ...]:
+        """The times of the runs whose times may stand in a table."""
+        return tuple(run.timing for run in self.runs if run.timing and usable_for_timing(run))
+
+    @property
     def steady_epochs_s(self) -> tuple[float, ...]:
         """The steady epoch time of each run that has one."""
-        times = (run.timing.steady_epoch_s for run in self.runs if run.timing)
+        times = (timing.steady_epoch_s for timing in self._timings)
         return tuple(time for time in times if time)
 
     @property
@@ -71,13 +68,13 @@ class Cell:
     @property
     def first_epochs_s(self) -> tuple[float, ...]:
         """The first epoch's time of each run that has one."""
-        times = (run.timing.first_epoch_s for run in self.runs if run.timing)
+        times = (timing.first_epoch_s for timing in self._timings)
         return tuple(time for time in times if time)
 
     @property
     def images_per_s(self) -> tuple[float, ...]:
         """The steady throughput of each run that has one."""
-        rates = (run.timing.images_per_s for run in self.runs if run.timing)
+        rates = (timing.images_per_s for timing in self._timings)
         return tuple(rate for rate in rates if rate)
 
     @property
@@ -136,19 +133,26 @@ def compare(executions: Sequence[Results]) -> Study:
     baseline_device = _baseline_device(executions)
     cells = _cells(executions)
     baselines = [cell for cell in cells if cell.key.device == baseline_device]
-    return Study(baseline_device, tuple(_compared(cell, baselines) for cell in cells))
+    compared = [_compared(cell, baselines) for cell in cells]
+    verdicts = adjusted([each.verdict for each in compared])
+    return Study(
+        baseline_device,
+        tuple(
+            replace(each, verdict=verdict) for each, verdict in zip(compared, verdicts, strict=True)
+        ),
+    )
 
 
-def combined_by_device(study: Study) -> dict[str, tuple[float, tuple[str, ...]]]:
+def combined_by_device(study: Study) -> dict[str, tuple[Combined, tuple[str, ...]]]:
     """Return, per label of a device with several models, their geometric mean and their titles."""
-    groups: dict[str, list[Comparison]] = defaultdict(list)
+    groups: dict[str, list[tuple[str, Speedup]]] = defaultdict(list)
     for each in study.comparisons:
         if each.speedup is not None:
-            groups[each.cell.label].append(each)
+            groups[each.cell.label].append((each.cell.title, each.speedup))
     return {
         label: (
-            geometric_mean(each.speedup.estimate for each in group if each.speedup),
-            tuple(each.cell.title for each in group),
+            combined(speedup for _, speedup in group),
+            tuple(title for title, _ in group),
         )
         for label, group in groups.items()
         if len(group) > 1
@@ -168,85 +172,23 @@ def _baseline_device(executions: Sequence[Results]) -> str | None:
 
 
 def _cells(executions: Sequence[Results]) -> list[Cell]:
-    groups: dict[CellKey, list[RunRecord]] = defaultdict(list)
+    groups: dict[CellKey, list[Run]] = defaultdict(list)
     for execution in executions:
         for run in execution.completed:
-            groups[_key(execution, run.record)].append(run.record)
-    label = _labels(groups)
-    order = _order(executions)
-    return [
-        Cell(key, label(key), tuple(sorted(groups[key], key=lambda run: run.spec.repeat)))
-        for key in sorted(groups, key=order)
-    ]
+            groups[key_of(execution, run.record)].append(run)
+    label = labels(groups)
+    return [_cell(key, label(key), groups[key]) for key in sorted(groups, key=order(executions))]
 
 
-def _key(execution: Results, record: RunRecord) -> CellKey:
-    spec = record.spec
-    return CellKey(
-        execution=str(execution.folder),
-        hostname=record.host.hostname,
-        model=spec.model,
-        precision=spec.precision,
-        backend=spec.backend,
-        pipeline=spec.pipeline,
-        device=str(spec.device),
+def _cell(key: CellKey, label: str, found: Sequence[Run]) -> Cell:
+    runs = sorted(found, key=lambda run: run.record.spec.repeat)
+    outcomes = {run.record.spec.repeat: outcomes_of(run) for run in runs}
+    return Cell(
+        key,
+        label,
+        tuple(run.record for run in runs),
+        {repeat: each for repeat, each in outcomes.items() if each},
     )
-
-
-def _labels(keys: Iterable[CellKey]) -> Callable[[CellKey], str]:
-    """Return how to name a cell: by its device, and by what else the report has several of."""
-    found = list(keys)
-    several = [
-        name
-        for name in ("precision", "backend", "pipeline", "hostname")
-        if len({getattr(key, name) for key in found}) > 1
-    ]
-    folders = list(dict.fromkeys(key.execution for key in found))
-    same_host = len({(key.execution, key.hostname) for key in found}) > len(
-        {key.hostname for key in found}
-    )
-
-    def label(key: CellKey) -> str:
-        parts = [getattr(key, name) for name in several]
-        if len(folders) > 1 and same_host:
-            parts.append(f"folder {folders.index(key.execution) + 1}")
-        return f"{key.device} ({', '.join(parts)})" if parts else key.device
-
-    return label
-
-
-def _order(executions: Sequence[Results]) -> Callable[[CellKey], tuple[int, ...]]:
-    """Return the sorting key that follows the experiments: model, variant, device, folder."""
-    models = _first_seen(executions, lambda record: record.spec.model)
-    variants = _first_seen(
-        executions,
-        lambda record: f"{record.spec.precision} {record.spec.backend} {record.spec.pipeline}",
-    )
-    devices = _first_seen(executions, lambda record: str(record.spec.device))
-    folders = [str(execution.folder) for execution in executions]
-
-    def position(key: CellKey) -> tuple[int, ...]:
-        variant = f"{key.precision} {key.backend} {key.pipeline}"
-        return (
-            models.index(key.model),
-            variants.index(variant),
-            devices.index(key.device),
-            folders.index(key.execution),
-        )
-
-    return position
-
-
-def _first_seen(executions: Sequence[Results], value: Callable[[RunRecord], str]) -> list[str]:
-    """Return a field's values in the order of the experiments' matrices, then as found."""
-    asked = [
-        str(each)
-        for execution in executions
-        if execution.experiment
-        for each in (*execution.experiment.matrix.models, *execution.experiment.matrix.devices)
-    ]
-    found = [value(run.record) for execution in executions for run in execution.runs]
-    return list(dict.fromkeys((*(each for each in asked if each in found), *found)))
 
 
 def _compared(cell: Cell, baselines: Sequence[Cell]) -> Comparison:
@@ -267,7 +209,7 @@ def _compared(cell: Cell, baselines: Sequence[Cell]) -> Comparison:
         is_baseline=False,
         baseline=baseline,
         speedup=speedup(baseline.steady_epochs_s, cell.steady_epochs_s),
-        verdict=judge(baseline.quality, cell.quality),
+        verdict=judge(baseline.quality, cell.quality, pair_up(baseline.outcomes, cell.outcomes)),
     )
 
 

@@ -14,6 +14,7 @@ MISSING = "–"  # noqa: RUF001  a dash is what readers know for a missing figur
 _MINUS, _TIMES = "−", "×"  # noqa: RUF001  as figures are set
 _MINUTE_S, _HOUR_MIN = 60, 60
 _HASH_CHARACTERS = 12
+_SMALLEST_P = 0.001
 
 _BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -32,6 +33,14 @@ def significant(value: float | None, digits: int = 3) -> str:
 def count(value: int | None) -> str:
     """Write a whole number with its thousands apart: `51,441,763`."""
     return MISSING if value is None else f"{value:,}"
+
+
+def count_range(values: Sequence[int]) -> str:
+    """Write the range of whole numbers: `3`, `2 to 5`."""
+    if not values:
+        return MISSING
+    low, high = min(values), max(values)
+    return count(low) if low == high else f"{count(low)} to {count(high)}"
 
 
 def plural(number: int, noun: str) -> str:
@@ -97,6 +106,33 @@ def points(difference: float | None, interval: Interval | None = None) -> str:
     if interval is None:
         return text
     return f"{text} [{_signed(interval.low)}, {_signed(interval.high)}]"
+
+
+def p_value(value: float | None) -> str:
+    """Write a p-value as journals print it: `0.031`, `<0.001`."""
+    if value is None:
+        return MISSING
+    return "<0.001" if value < _SMALLEST_P else f"{value:.3f}"
+
+
+def share_range(low: float, high: float) -> str:
+    """Write the range of a share: `90.1 to 94.7%`."""
+    return f"{low * 100:.1f} to {high * 100:.1f}%"
+
+
+def points_range(low: float, high: float) -> str:
+    """Write the range of a difference of shares: `+0.2 to +3.4 points`."""
+    return f"{_signed(low)} to {_signed(high)} points"
+
+
+def operations(value: float | None) -> str:
+    """Write a count of floating-point operations: `6.18 GFLOP`."""
+    return MISSING if value is None else f"{significant(value / 1e9)} GFLOP"
+
+
+def operations_per_s(value: float | None) -> str:
+    """Write a rate of floating-point operations: `154 GFLOP/s`."""
+    return MISSING if value is None else f"{significant(value / 1e9)} GFLOP/s"
 
 
 def percent(value: float | None) -> str:

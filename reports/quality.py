@@ -1,17 +1,19 @@
 """Whether two sides diagnose equally well: accuracy with its interval, and a verdict in words."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import hypot
 from statistics import fmean
 from typing import Literal
 
+from lungbench.agreement import Pair, holm, mcnemar, paired_interval, smallest_of
 from lungbench.record import Metrics, RunRecord
 from lungbench.stats import Interval, wilson
 
 # Two accuracies within this are as good as equal; a wider interval can't tell. 5 points: the
 # paper's own devices differ by 0.8 (VGG16) to 14.4 points (InceptionV3).
 EQUIVALENCE_MARGIN = 0.05
+SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,54 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Paired:
+    """What the single images say where both sides' predictions are there, repeat by repeat.
+
+    Attributes:
+        repeats: Their numbers; the tuples below have one entry each.
+        baseline_only: Images that only the baseline's network diagnosed rightly.
+        other_only: Images that only the other side's network diagnosed rightly.
+        p_values: McNemar's exact test of each repeat.
+        p: One p-value for all repeats, by Bonferroni: they share their images.
+        p_adjusted: The same after Holm's method over all comparisons of the report.
+    """
+
+    images: int
+    repeats: tuple[int, ...]
+    baseline_only: tuple[int, ...]
+    other_only: tuple[int, ...]
+    p_values: tuple[float, ...]
+    p: float
+    p_adjusted: float
+
+
+@dataclass(frozen=True, slots=True)
 class QualityVerdict:
     """The difference in accuracy, other side minus baseline, and what may be said of it.
 
     Attributes:
-        interval: Newcombe's interval from the two Wilson intervals. It treats the two sides as
-            independent; they share their images, so it is wider than a paired one.
+        interval: Of the paired difference; where nothing pairs up, Newcombe's from the two Wilson
+            intervals, which treats the sides as independent and so is wider.
+        paired: None where the predictions of single images can't be paired.
     """
 
-    kind: Literal["equivalent", "different", "inconclusive"]
     difference: float
     interval: Interval
+    paired: Paired | None = None
+
+    @property
+    def kind(self) -> Literal["equivalent", "different", "inconclusive"]:
+        """Equivalent within the margin; different where interval and adjusted test both say so."""
+        low, high = self.interval.low, self.interval.high
+        if low >= -EQUIVALENCE_MARGIN and high <= EQUIVALENCE_MARGIN:
+            return "equivalent"
+        significant = self.paired is None or self.paired.p_adjusted <= SIGNIFICANCE
+        return "different" if significant and (low > 0 or high < 0) else "inconclusive"
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether either is shown."""
+        return self.kind != "inconclusive"
 
 
 def quality_of(runs: Sequence[RunRecord]) -> Quality | None:
@@ -79,18 +118,52 @@ def accuracy_interval(metrics: Metrics) -> Interval | None:
     return wilson(right, images) if images else None
 
 
-def judge(baseline: Quality | None, other: Quality | None) -> QualityVerdict | None:
-    """Compare two accuracies against the margin; None where a side was not evaluated."""
+def judge(
+    baseline: Quality | None, other: Quality | None, pairs: Mapping[int, Pair] | None = None
+) -> QualityVerdict | None:
+    """Compare two accuracies against the margin; None where a side was not evaluated.
+
+    Args:
+        baseline: The baseline's.
+        other: The other side's.
+        pairs: Both sides' networks on the same images, by repeat, as far as they are there.
+    """
     if baseline is None or other is None:
         return None
+    if pairs:
+        return _judged_by_images(pairs)
     difference = other.accuracy - baseline.accuracy
     below = hypot(other.accuracy - other.interval.low, baseline.interval.high - baseline.accuracy)
     above = hypot(other.interval.high - other.accuracy, baseline.accuracy - baseline.interval.low)
-    interval = Interval(difference - below, difference + above)
-    return QualityVerdict(_kind(interval), difference, interval)
+    return QualityVerdict(difference, Interval(difference - below, difference + above))
 
 
-def _kind(interval: Interval) -> Literal["equivalent", "different", "inconclusive"]:
-    if interval.low >= -EQUIVALENCE_MARGIN and interval.high <= EQUIVALENCE_MARGIN:
-        return "equivalent"
-    return "different" if interval.low > 0 or interval.high < 0 else "inconclusive"
+def adjusted(verdicts: Sequence[QualityVerdict | None]) -> list[QualityVerdict | None]:
+    """Adjust the tests of all comparisons that are read together, in their order."""
+    tested = [each.paired for each in verdicts if each and each.paired]
+    p_values = iter(holm([each.p for each in tested]))
+    return [
+        replace(each, paired=replace(each.paired, p_adjusted=next(p_values)))
+        if each and each.paired
+        else each
+        for each in verdicts
+    ]
+
+
+def _judged_by_images(pairs: Mapping[int, Pair]) -> QualityVerdict:
+    each = tuple(pairs.values())
+    p_values = tuple(mcnemar(pair.baseline_only, pair.other_only) for pair in each)
+    p = smallest_of(p_values)
+    return QualityVerdict(
+        difference=fmean(pair.difference for pair in each),
+        interval=paired_interval(each),
+        paired=Paired(
+            images=each[0].images,
+            repeats=tuple(pairs),
+            baseline_only=tuple(pair.baseline_only for pair in each),
+            other_only=tuple(pair.other_only for pair in each),
+            p_values=p_values,
+            p=p,
+            p_adjusted=p,
+        ),
+    )

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from lungbench.stats import geometric_mean
 from reports import format as fmt
 from reports.comparison import Comparison
+from reports.learning import TimeToAccuracy
 from reports.quality import EQUIVALENCE_MARGIN, Quality, QualityVerdict
 
 _LABELS = {
@@ -19,6 +21,7 @@ def verdict_sentences(comparison: Comparison) -> tuple[str, ...]:
         speed_sentence(comparison),
         why_no_interval(comparison),
         quality_sentence(comparison),
+        pairing_sentence(comparison),
         machines_sentence(comparison),
     )
     return tuple(sentence for sentence in said if sentence)
@@ -69,11 +72,43 @@ def quality_sentence(comparison: Comparison) -> str | None:
     if verdict is None or here is None or there is None:
         return "Whether both diagnose equally well can't be said: a side was not evaluated."
     return (
-        f"{_verdict_words(verdict)}: accuracy {fmt.share(here.accuracy)} against "
-        f"{fmt.share(there.accuracy)}, a difference of "
+        f"{_verdict_words(verdict, one_run=_one_run(here, there))}: accuracy "
+        f"{fmt.share(here.accuracy)} against {fmt.share(there.accuracy)}, a difference of "
         f"{fmt.points(verdict.difference, verdict.interval)} on "
         f"{fmt.plural(here.images, 'test image')}.{_guessing(here, there)}"
     )
+
+
+def pairing_sentence(comparison: Comparison) -> str | None:
+    """Say what the interval of the accuracies leaves out; None where it leaves out nothing."""
+    verdict = comparison.verdict
+    if verdict is None:
+        return None
+    if verdict.paired is None:
+        return (
+            "The predictions of single images could not be paired, so the interval is Newcombe's "
+            "unpaired one, which knows nothing of seeds and is usually wider."
+        )
+    if len(verdict.paired.repeats) == 1:
+        return "One run on a side: networks trained with another seed may differ in other ways."
+    return None
+
+
+def time_text(found: TimeToAccuracy) -> str:
+    """Write the training times to a target; one that was not reached is shown, never dropped."""
+    reached = [run.train_s for run in found.runs if run.reached]
+    missed: dict[int, list[float]] = {}
+    for run in found.runs:
+        if not run.reached:
+            missed.setdefault(run.epochs, []).append(run.train_s)
+    told = [
+        f"not reached in {fmt.plural(epochs, 'epoch')}, {fmt.listed([*map(fmt.seconds, times)])}"
+        for epochs, times in missed.items()
+    ]
+    if reached:
+        of = f" ({fmt.plural(len(reached), 'run')})" if missed else ""
+        told.insert(0, fmt.seconds(geometric_mean(reached)) + of)
+    return "; ".join(told)
 
 
 def machines_sentence(comparison: Comparison) -> str | None:
@@ -110,7 +145,8 @@ def quality_label(comparison: Comparison) -> str:
         return "not evaluated"
     if not here.beats_guessing and not there.beats_guessing:
         return "neither beats guessing"
-    return _LABELS[comparison.verdict.kind]
+    label = _LABELS[comparison.verdict.kind]
+    return f"{label}, one run" if comparison.verdict.conclusive and _one_run(here, there) else label
 
 
 def _runs(comparison: Comparison) -> str:
@@ -122,14 +158,23 @@ def _runs(comparison: Comparison) -> str:
     return f"{speedup.other_runs} against {fmt.plural(speedup.baseline_runs, 'run')}"
 
 
-def _verdict_words(verdict: QualityVerdict) -> str:
+def _verdict_words(verdict: QualityVerdict, *, one_run: bool) -> str:
     margin = fmt.points(EQUIVALENCE_MARGIN).lstrip("+")
     if verdict.kind == "equivalent":
-        return f"Both diagnose equally well, within {margin}"
+        return (
+            f"{'These two networks' if one_run else 'Both'} diagnose equally well, within {margin}"
+        )
     if verdict.kind == "inconclusive":
         return "Whether both diagnose equally well is inconclusive"
     better = "better" if verdict.difference > 0 else "worse"
+    if one_run:
+        return f"These two networks don't diagnose equally well, this one is {better}"
     return f"They don't diagnose equally well, it is {better}"
+
+
+def _one_run(here: Quality, there: Quality) -> bool:
+    """Whether a verdict is of two networks only: with one seed, it can't be of their devices."""
+    return min(len(here.accuracies), len(there.accuracies)) == 1
 
 
 def _guessing(here: Quality, there: Quality) -> str:

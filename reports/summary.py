@@ -1,96 +1,34 @@
 """What the report's first screen says, as `summary.json`, for scripts and for the terminal."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 from lungbench.experiment import Frozen
 from lungbench.files import write_atomically
-from lungbench.stats import Interval
+from lungbench.stats import Interval, Speedup
 from reports.comparison import Cell, Comparison, Study, combined_by_device, compare
+from reports.learning import Spread, accuracy_spread, gap_spread, time_to_accuracy
 from reports.load import Results, load
-from reports.quality import EQUIVALENCE_MARGIN
+from reports.quality import EQUIVALENCE_MARGIN, Paired, QualityVerdict
 from reports.sentences import quality_label, verdict_sentences
+from reports.summary_figures import (
+    AcrossModels,
+    CellFigures,
+    FailureFigures,
+    Limits,
+    PairedFigures,
+    QualityFigures,
+    ReachFigures,
+    SpeedupFigures,
+    SpreadFigures,
+    TimeToAccuracyFigures,
+)
 
 SUMMARY_FILE = "summary.json"
 
 CONFIDENCE = 0.95
-
-
-class Limits(Frozen):
-    """A confidence interval."""
-
-    low: float
-    high: float
-
-
-class SpeedupFigures(Frozen):
-    """A speed-up over the baseline; no interval where a side has one run."""
-
-    estimate: float
-    interval: Limits | None
-    baseline_runs: int
-    other_runs: int
-
-
-class QualityFigures(Frozen):
-    """Accuracy on the test images, and how it compares with the baseline's."""
-
-    overall_accuracy: float
-    interval: Limits
-    test_images: int
-    largest_class_share: float
-    difference: float | None = None
-    difference_interval: Limits | None = None
-
-
-class CellFigures(Frozen):
-    """One cell: its repeats, its times, and how it compares.
-
-    Attributes:
-        runs: The run ids of its completed repeats.
-        baseline: Whether others are compared with it.
-        refusal: Why there is no speed-up, naming what differs with both values.
-        quality_verdict: `baseline`, `equally good`, `not equally good`, `inconclusive`,
-            `neither beats guessing`, `not compared` or `not evaluated`.
-        verdict: The sentences that the report says of it.
-    """
-
-    execution: str
-    hostname: str
-    model: str
-    device: str
-    precision: str
-    backend: str
-    pipeline: str
-    label: str
-    runs: tuple[str, ...]
-    repeats: int
-    baseline: bool
-    first_epoch_s: float | None
-    steady_epoch_s: float | None
-    images_per_s: float | None
-    speedup: SpeedupFigures | None
-    refusal: str | None
-    quality: QualityFigures | None
-    quality_verdict: str
-    verdict: tuple[str, ...]
-
-
-class AcrossModels(Frozen):
-    """The geometric mean of several models' speed-ups on one device."""
-
-    label: str
-    models: tuple[str, ...]
-    speedup: float
-
-
-class FailureFigures(Frozen):
-    """One run without a result."""
-
-    run_id: str
-    status: str
-    reason: str
 
 
 class Summary(Frozen):
@@ -156,16 +94,18 @@ def _cell(comparison: Comparison) -> CellFigures:
         first_epoch_s=cell.first_epoch_s,
         steady_epoch_s=cell.steady_epoch_s,
         images_per_s=cell.mean_images_per_s,
-        speedup=_speedup(comparison),
+        speedup=_speedup(comparison.speedup),
         refusal=comparison.refusal,
         quality=_quality(cell, comparison),
         quality_verdict=quality_label(comparison),
+        time_to_accuracy=_time_to_accuracy(comparison),
+        accuracy_spread=_spread(accuracy_spread(cell)),
+        train_test_gap=_spread(gap_spread(cell)),
         verdict=verdict_sentences(comparison),
     )
 
 
-def _speedup(comparison: Comparison) -> SpeedupFigures | None:
-    speedup = comparison.speedup
+def _speedup(speedup: Speedup | None) -> SpeedupFigures | None:
     if speedup is None:
         return None
     return SpeedupFigures(
@@ -187,13 +127,54 @@ def _quality(cell: Cell, comparison: Comparison) -> QualityFigures | None:
         largest_class_share=quality.largest_class,
         difference=verdict.difference if verdict else None,
         difference_interval=_limits(verdict.interval) if verdict else None,
+        difference_method=_method(verdict) if verdict else None,
+        paired=_paired(verdict.paired) if verdict and verdict.paired else None,
+    )
+
+
+def _method(verdict: QualityVerdict) -> Literal["paired", "unpaired"]:
+    return "paired" if verdict.paired else "unpaired"
+
+
+def _paired(paired: Paired) -> PairedFigures:
+    return PairedFigures(
+        repeats=paired.repeats,
+        baseline_only=paired.baseline_only,
+        other_only=paired.other_only,
+        mcnemar_p=paired.p_values,
+        mcnemar_p_adjusted=paired.p_adjusted,
+    )
+
+
+def _time_to_accuracy(comparison: Comparison) -> TimeToAccuracyFigures | None:
+    found = time_to_accuracy(comparison)
+    if found is None:
+        return None
+    return TimeToAccuracyFigures(
+        target=found.target,
+        runs=tuple(ReachFigures(**asdict(run)) for run in found.runs),
+        ratio=_speedup(found.ratio),
+    )
+
+
+def _spread(spread: Spread | None) -> SpreadFigures | None:
+    if spread is None:
+        return None
+    return SpreadFigures(
+        mean=spread.mean,
+        standard_deviation=spread.deviation,
+        low=spread.low,
+        high=spread.high,
+        runs=spread.runs,
     )
 
 
 def _across_models(study: Study) -> tuple[AcrossModels, ...]:
     return tuple(
-        AcrossModels(label=label, models=models, speedup=speedup)
-        for label, (speedup, models) in combined_by_device(study).items()
+        AcrossModels(
+            label=label, models=models, speedup=mean.estimate, interval=_limits(mean.interval)
+        )
+        for label, (mean, models) in combined_by_device(study).items()
     )
 
 

@@ -12,18 +12,24 @@ from reports.load import Failure, Results
 from reports.sections.curves import curves
 from reports.sections.data import DataOf, data
 from reports.sections.diagnosis import Diagnosis, diagnosis
+from reports.sections.epochs import TITLE as EPOCHS
+from reports.sections.epochs import EpochUse, epochs
 from reports.sections.published import Published, published
 from reports.sections.reproduce import Reproduce, reproduce
 from reports.sections.resources import ResourceUse, resources
 from reports.sections.speed import Speed, speed
+from reports.sections.trust import TITLE as TRUST
+from reports.sections.trust import Trust, trust
 from reports.sections.verdict import Verdict, verdict
 
 # The order of the page: an anchor, which names the template too, and a heading.
 SECTIONS = (
     ("verdict", "Verdict"),
+    ("trust", TRUST),
     ("speed", "Speed-up"),
     ("diagnosis", "Diagnosis"),
     ("curves", "Learning curves"),
+    ("epochs", EPOCHS),
     ("resources", "Resources over time"),
     ("data", "Data"),
     ("failures", "Failed and skipped runs"),
@@ -57,9 +63,11 @@ class Page:
     rendered: str
     sections: tuple[Section, ...]
     verdict: Verdict
+    trust: Trust
     speed: Speed
     diagnosis: Diagnosis
     curves: Figure | None
+    epochs: EpochUse
     resources: ResourceUse
     data: tuple[DataOf, ...]
     failures: tuple[tuple[str, tuple[Failure, ...]], ...]
@@ -70,16 +78,19 @@ class Page:
 def page(executions: Sequence[Results], now: datetime) -> Page:
     """Build the page of one or several executions."""
     study = compare(executions)
+    trusted = trust(executions, study)
     return Page(
         title=fmt.listed(list(dict.fromkeys(_name(each) for each in executions))),
         subtitle=_subtitle(executions, study),
         several=len(executions) > 1,
         rendered=f"Rendered {fmt.moment(now)} by lungbench {__version__}.",
         sections=tuple(Section(anchor, title) for anchor, title in SECTIONS),
-        verdict=verdict(executions, study),
+        verdict=verdict(executions, study, trusted),
+        trust=trusted,
         speed=speed(study),
         diagnosis=diagnosis(study),
         curves=curves(study),
+        epochs=epochs(study),
         resources=resources(executions, study),
         data=data(executions),
         failures=tuple((each.name, each.failures) for each in executions if each.failures),

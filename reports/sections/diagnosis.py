@@ -8,6 +8,8 @@ from reports import format as fmt
 from reports.blocks import Table, table
 from reports.comparison import Cell, Study
 from reports.quality import accuracy_interval
+from reports.sections.against import AGAINST_READING, against
+from reports.sections.seeds import SEEDS_READING, seeds
 
 # The paper's columns, in its order.
 _RATES = ("accuracy", "precision", "recall", "specificity", "f1")
@@ -52,12 +54,20 @@ class Diagnosis:
     """The section on diagnosis.
 
     Attributes:
+        against: Every device against the baseline; None where nothing is compared.
+        against_reading: How to read that table.
         overview: Overall accuracy and macro means of every run, as the paper's Table VII.
+        seeds: Spread over seeds and the train-test gap of every cell.
+        seeds_reading: How to read that table, and what it can't show.
         warning: What some accuracies do not say; None where nothing is to be warned of.
         unevaluated: Completed runs without metrics.
     """
 
+    against: Table | None
+    against_reading: str
     overview: Table | None
+    seeds: Table | None
+    seeds_reading: str
     warning: str | None
     runs: tuple[RunDiagnosis, ...]
     unevaluated: tuple[str, ...]
@@ -81,7 +91,11 @@ def diagnosis(study: Study) -> Diagnosis:
     )
     caption = "Overall accuracy, and the unweighted means over classes (the paper's Table VII)"
     return Diagnosis(
+        against=against(study.comparisons),
+        against_reading=AGAINST_READING,
         overview=table(caption, titles, rows) if rows else None,
+        seeds=seeds([each.cell for each in study.comparisons]),
+        seeds_reading=SEEDS_READING,
         warning=weights_warning(study),
         runs=tuple(_run(cell, run, metrics) for cell, run, metrics in evaluated),
         unevaluated=tuple(_title(cell, run) for cell, run in pairs if not run.metrics),

@@ -31,11 +31,13 @@ _LEGEND = (
 _PHASES = (
     ("startup_s", "start-up"),
     ("build_s", "building"),
-    ("train_s", "training"),
+    ("first_epoch_s", "first epoch"),
+    ("train_s", "later epochs"),
     ("validation_s", "validation"),
     ("checkpoint_s", "checkpoints"),
     ("evaluate_s", "test"),
     ("save_s", "saving"),
+    ("control_s", "control legs"),
     ("other_s", "other"),
 )
 
@@ -49,12 +51,15 @@ _USE_TITLES = (
     "#Memory, peak",
     "#Host CPU",
     "#Others' load",
+    "#Others' load, 95%",
+    "#Kept by hypervisor",
     "#GPU",
     "#GPU memory, peak",
     "#GPU power",
     "#GPU, hottest",
     "#Energy",
     "#Readings",
+    "#This tool",
 )
 
 
@@ -143,13 +148,21 @@ def _use_row(cell: Cell, run: RunRecord, used: Resources) -> tuple[str, ...]:
         fmt.size(used.rss_peak_bytes),
         fmt.percent(used.host_cpu_percent_mean),
         fmt.percent(used.other_load_percent),
+        fmt.percent(used.other_load_p95_percent),
+        fmt.percent(used.steal_percent),
         fmt.percent(used.gpu_percent_mean),
         fmt.size(used.gpu_memory_peak_bytes),
         fmt.power(used.gpu_power_mean_w),
         fmt.temperature(used.gpu_temperature_max_c),
         fmt.energy(used.energy_j),
         _coverage(used),
+        fmt.percent(_tool_percent(used)),
     )
+
+
+def _tool_percent(used: Resources) -> float | None:
+    """Return what the tool itself took, with its server, in percent of one core."""
+    return None if used.tool_percent is None else used.tool_percent + (used.server_percent or 0.0)
 
 
 def _coverage(used: Resources) -> str:

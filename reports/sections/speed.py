@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from lungbench import paper
 from lungbench.device import Device
 from lungbench.models import MODELS
+from lungbench.stats import Combined
 from reports import format as fmt
 from reports.bars import Axis, ForestRow, forest
 from reports.blocks import Fact, Figure, LegendEntry, Panel, Table, table
 from reports.comparison import Cell, Comparison, Study, combined_by_device
+from reports.sections.to_accuracy import TARGET_READING, to_accuracy
 from reports.sentences import quality_label, refusals
 from reports.work import work_of
 
@@ -43,6 +45,8 @@ class Speed:
         baseline: What all others are compared with, in a sentence.
         figure: None where nothing completed.
         across: The geometric means over models, a sentence each.
+        to_accuracy: Time to a validation accuracy; None where no baseline beats guessing.
+        to_accuracy_reading: How to read that table.
         refusals: Why speed-ups are missing, a sentence each.
         same_work: What was checked to be equal on both sides, with its value.
         beside_the_paper: How its speed-ups may be held against these.
@@ -51,6 +55,8 @@ class Speed:
     baseline: str
     figure: Figure | None
     across: tuple[str, ...]
+    to_accuracy: Table | None
+    to_accuracy_reading: str
     refusals: tuple[str, ...]
     same_work: tuple[Fact, ...]
     beside_the_paper: str
@@ -62,9 +68,12 @@ def speed(study: Study) -> Speed:
         baseline=_baseline(study),
         figure=_figure(study.comparisons) if study.comparisons else None,
         across=tuple(
-            f"{label}, geometric mean over {fmt.listed(models)}: {fmt.ratio(mean)}."
+            f"{label}, geometric mean over {fmt.listed(models)}: "
+            f"{fmt.ratio(mean.estimate, mean.interval)}{_of_these(mean)}."
             for label, (mean, models) in combined_by_device(study).items()
         ),
+        to_accuracy=to_accuracy(study.comparisons),
+        to_accuracy_reading=TARGET_READING,
         refusals=refusals(study.comparisons),
         same_work=_same_work(study),
         beside_the_paper=_beside_the_paper(study),
@@ -80,6 +89,12 @@ def _baseline(study: Study) -> str:
         "means of independent runs; the interval is Welch's on logarithms, over runs and not "
         "epochs. The first epoch holds tracing and compilation and is shown apart."
     )
+
+
+def _of_these(mean: Combined) -> str:
+    if mean.interval is None:
+        return ", without an interval, since a network has none"
+    return ", an interval over the runs of these networks, not over others"
 
 
 def _beside_the_paper(study: Study) -> str:

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lungbench.stats import Speedup
+from lungbench.stats import Combined, Speedup
 from reports import format as fmt
 from reports.comparison import Comparison, Study, combined_by_device
 from reports.load import Failure, Results
 from reports.sections.diagnosis import weights_warning
+from reports.sections.trust import Trust
 from reports.sentences import quality_label, refusals, verdict_sentences
 
 _MOST_FIGURES = 4
-_BUSY_PERCENT = 20.0  # of one core, on average: a fifth of a core that training didn't have
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ class Verdict:
     remarks: tuple[str, ...]
 
 
-def verdict(executions: Sequence[Results], study: Study) -> Verdict:
+def verdict(executions: Sequence[Results], study: Study, trusted: Trust) -> Verdict:
     """Sum the report up."""
     said = [verdict_sentences(each) for each in study.comparisons if each.speedup]
     said += [(refusal,) for refusal in refusals(study.comparisons)]
     return Verdict(
         figures=_figures(study),
         findings=tuple(Finding(first, tuple(rest)) for first, *rest in said),
-        remarks=tuple(_remarks(executions, study)),
+        remarks=tuple(_remarks(executions, study, trusted)),
     )
 
 
@@ -67,8 +67,8 @@ def _figures(study: Study) -> tuple[KeyFigure, ...]:
     shown = [_figure(each) for each in study.comparisons if each.speedup]
     across = [
         KeyFigure(
-            value=fmt.ratio(mean),
-            interval="geometric mean, no interval",
+            value=fmt.ratio(mean.estimate),
+            interval=_mean_words(mean),
             label=f"{fmt.listed(models)} on {label}",
             quality="quality: see each network",
         )
@@ -91,6 +91,12 @@ def _figure(comparison: Comparison) -> KeyFigure:
     )
 
 
+def _mean_words(mean: Combined) -> str:
+    if mean.interval is None:
+        return "geometric mean, no interval"
+    return f"geometric mean, 95% interval {fmt.limits(mean.interval)}"
+
+
 def _interval_words(speedup: Speedup) -> str:
     interval = speedup.interval
     if interval is None:
@@ -100,7 +106,7 @@ def _interval_words(speedup: Speedup) -> str:
     return f"95% interval {fmt.limits(interval)}{open_end}"
 
 
-def _remarks(executions: Sequence[Results], study: Study) -> list[str]:
+def _remarks(executions: Sequence[Results], study: Study, trusted: Trust) -> list[str]:
     failures = [each for execution in executions for each in execution.failures]
     completed = sum(len(execution.completed) for execution in executions)
     remarks = [note for execution in executions for note in execution.notes]
@@ -108,27 +114,10 @@ def _remarks(executions: Sequence[Results], study: Study) -> list[str]:
         remarks.append("No run completed, so there is nothing to compare.")
     elif not any(not each.is_baseline for each in study.comparisons):
         remarks.append("Only the baseline device has completed runs, so there is no speed-up.")
-    remarks += filter(None, (weights_warning(study), _busy_machine(study)))
+    remarks += filter(None, (trusted.pointer, weights_warning(study)))
     if failures:
         remarks.append(f"{_failed(failures)} The reasons stand under “Failed and skipped runs”.")
     return remarks
-
-
-def _busy_machine(study: Study) -> str | None:
-    """Name the runs whose machine did something else as well."""
-    loads = {
-        f"{each.cell.title} on {each.cell.label}, run {run.spec.repeat}": load
-        for each in study.comparisons
-        for run in each.cell.runs
-        if run.resources and (load := run.resources.other_load_percent or 0) > _BUSY_PERCENT
-    }
-    if not loads:
-        return None
-    worst = max(loads, key=lambda title: loads[title])
-    return (
-        f"Other processes were at work during {fmt.plural(len(loads), 'run')}, most of all during "
-        f"{worst} ({fmt.percent(loads[worst])} of a core): those times are of a busy machine."
-    )
 
 
 def _failed(failures: Sequence[Failure]) -> str:

@@ -1,5 +1,6 @@
 """Execution folders as a lab would leave them, made from records: the reports' test material."""
 
+import csv
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ import pytest
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.data.images_csv import COLUMNS, IMAGES_FILE
 from lungbench.experiment import Experiment, RunSpec
-from lungbench.job import LOG_FILE, SAMPLES_FILE
+from lungbench.job import LOG_FILE, PREDICTIONS_FILE, SAMPLES_FILE
 from lungbench.metrics import metrics_of
 from lungbench.nvml import GpuReading
 from lungbench.record import (
+    Controls,
     DataFacts,
     Epoch,
+    EpochParts,
     Gpu,
     Host,
     Ledger,
@@ -136,15 +139,16 @@ def completed(spec: RunSpec, facts: DataFacts, host: Host) -> RunRecord:
     random = Random(spec.run_id)
     epochs = _epochs(spec, random)
     steady = geometric_mean(epoch.train_s for epoch in epochs[1:]) if len(epochs) > 1 else None
-    train_s = math.fsum(epoch.train_s for epoch in epochs)
     ledger = Ledger(
         startup_s=4.1,
         build_s=1.3,
-        train_s=train_s,
+        first_epoch_s=epochs[0].train_s,
+        train_s=math.fsum(epoch.train_s for epoch in epochs[1:]),
         validation_s=math.fsum(epoch.validation_s or 0 for epoch in epochs),
         checkpoint_s=0.9,
         evaluate_s=1.6,
         save_s=0.8,
+        control_s=2.1,
         other_s=0.4,
     )
     parameters = _PARAMETERS.get(spec.model, 2_915_779)
@@ -160,12 +164,18 @@ def completed(spec: RunSpec, facts: DataFacts, host: Host) -> RunRecord:
             trainable_parameters=parameters if spec.model == "cnn10" else parameters // 5,
             layers=12,
             weights=spec.weights,
+            forward_flops=1_000_000_000,
+            training_flops=3_000_000_000,
+        ),
+        controls=Controls(
+            steps=4, compute_s=0.9 * (steady or 1), loader_s=0.5, matmul_flops_per_s=2e11
         ),
         timing=Timing(
             wall_s=math.fsum(value or 0 for value in ledger.model_dump().values()),
             first_epoch_s=epochs[0].train_s,
             steady_epoch_s=steady,
             images_per_s=_TRAIN_IMAGES / steady if steady else None,
+            epoch_parts=_epoch_parts(steady) if steady else None,
             ledger=ledger,
         ),
         epochs=epochs,
@@ -173,6 +183,13 @@ def completed(spec: RunSpec, facts: DataFacts, host: Host) -> RunRecord:
         metrics=_metrics(facts.classes, random),
         artifacts={},
     )
+
+
+def _epoch_parts(steady_s: float) -> EpochParts:
+    """Nine tenths arithmetic, a fifteenth waiting, the rest neither."""
+    compute_s, stall_s = 0.9 * steady_s, steady_s / 15
+    rest_s = steady_s - compute_s - stall_s
+    return EpochParts(compute_s=compute_s, stall_s=stall_s, rest_s=rest_s)
 
 
 def _epochs(spec: RunSpec, random: Random) -> tuple[Epoch, ...]:
@@ -268,8 +285,26 @@ def _write(folder: Path, record: RunRecord, *, samples: bool) -> None:
     (folder / LOG_FILE).write_text(
         "step 1\rstep 2\rstep 3\n\x1b[31mbuilding the network\x1b[0m\nthe last line\n"
     )
+    if record.metrics:
+        _write_predictions(folder / PREDICTIONS_FILE, record, record.metrics)
     if samples and record.timing:
         _write_samples(folder / SAMPLES_FILE, record, record.timing.wall_s)
+
+
+def _write_predictions(path: Path, record: RunRecord, metrics: Metrics) -> None:
+    """Write diagnoses with the counts of `metrics`; some images are harder than others."""
+    chance = Random(record.run_id)
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "true", "predicted"])
+        for label, counts in enumerate(metrics.confusion):
+            images = sorted(range(sum(counts)), key=lambda image: image + chance.uniform(0, 30))
+            diagnoses = [other for other, count in enumerate(counts) for _ in range(count)]
+            diagnoses.sort(key=lambda other: other == label)  # the wrong ones, on the first images
+            for image, other in zip(images, diagnoses, strict=True):
+                table.writerow(
+                    [f"{label}/{image}.png", *(record.data.classes[at] for at in (label, other))]
+                )
 
 
 def _write_samples(path: Path, record: RunRecord, wall_s: float) -> None:

@@ -139,9 +139,21 @@ def test_several_models_have_a_geometric_mean(lab: Any) -> None:
     found = study(lab.execution(models=("cnn10", "vgg16")))
     estimates = [each.speedup.estimate for each in found.comparisons if each.speedup]
     [(mean, titles)] = combined_by_device(found).values()
-    assert mean == pytest.approx((estimates[0] * estimates[1]) ** 0.5)
+    assert mean.estimate == pytest.approx((estimates[0] * estimates[1]) ** 0.5)
     assert titles == ("10-layer CNN", "VGG16")
 
 
 def test_one_model_has_no_mean_over_models(lab: Any) -> None:
     assert combined_by_device(study(lab.execution(models=("cnn10",)))) == {}
+
+
+def test_a_resumed_run_is_kept_out_of_the_times(lab: Any) -> None:
+    def resumed(record: RunRecord) -> RunRecord:
+        assert record.timing is not None
+        first = record.spec.repeat == 1
+        timing = record.timing.model_copy(update={"resumed": first, "steady_epoch_s": 4.0})
+        return record.model_copy(update={"timing": timing})
+
+    comparison = other(study(lab.execution(models=("cnn10",), repeats=3, change=resumed)))
+    assert len(comparison.cell.runs) == 3
+    assert comparison.cell.steady_epochs_s == (4.0, 4.0)

@@ -100,3 +100,23 @@ def test_a_moment_is_written_in_utc() -> None:
 def test_a_missing_figure_is_a_dash(write: object) -> None:
     assert callable(write)
     assert write(None) == fmt.MISSING
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0314, "0.031"), (1.0, "1.000"), (0.001, "0.001"), (0.00099, "<0.001"), (None, fmt.MISSING)],
+)
+def test_a_p_value_has_three_decimals_and_a_floor(value: float | None, text: str) -> None:
+    assert fmt.p_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "text"), [((), fmt.MISSING), ((3, 3), "3"), ((5, 2, 1200), "2 to 1,200")]
+)
+def test_a_range_of_counts_names_its_ends(values: tuple[int, ...], text: str) -> None:
+    assert fmt.count_range(values) == text
+
+
+def test_ranges_of_shares_have_one_decimal() -> None:
+    assert fmt.share_range(0.901, 0.9469) == "90.1 to 94.7%"
+    assert fmt.points_range(0.002, 0.0341) == "+0.2 to +3.4 points"

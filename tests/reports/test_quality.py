@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lungbench.agreement import Pair
 from lungbench.stats import wilson
-from reports.quality import EQUIVALENCE_MARGIN, Quality, judge
+from reports.quality import EQUIVALENCE_MARGIN, Quality, adjusted, judge
 
 
 def quality(right: int, images: int, largest_class: float = 1 / 3) -> Quality:
@@ -57,3 +58,41 @@ def test_nothing_is_judged_without_an_evaluation() -> None:
 def test_an_accuracy_beats_guessing_only_where_its_interval_does() -> None:
     assert quality(30, 36).beats_guessing
     assert not quality(14, 36).beats_guessing
+
+
+def pairs(baseline_only: int, other_only: int, images: int, repeats: int) -> dict[int, Pair]:
+    both = images - baseline_only - other_only
+    pair = Pair(
+        (True,) * (both + baseline_only) + (False,) * other_only,
+        (True,) * both + (False,) * baseline_only + (True,) * other_only,
+    )
+    return dict.fromkeys(range(1, repeats + 1), pair)
+
+
+def test_an_interval_without_0_is_no_difference_where_the_adjusted_test_finds_none() -> None:
+    alone = judge(quality(110, 120), quality(118, 120), pairs(1, 9, 120, 1))
+    assert alone is not None
+    assert alone.interval.low > 0
+    assert alone.kind == "different"  # exact McNemar of 1 and 9: 22 / 1024 = 0.021
+    first, *_ = adjusted([alone, *[judge(quality(9, 9), quality(9, 9), pairs(0, 0, 9, 1))] * 4])
+    assert first is not None
+    assert first.paired is not None
+    assert first.paired.p_adjusted == pytest.approx(5 * 22 / 1024)
+    assert first.kind == "inconclusive"
+
+
+def test_a_comparison_without_predictions_is_no_part_of_the_family() -> None:
+    tested = judge(quality(110, 120), quality(118, 120), pairs(1, 9, 120, 1))
+    unpaired = judge(quality(30, 36), quality(31, 36))
+    first, second, third = adjusted([unpaired, tested, None])
+    assert (first, third) == (unpaired, None)
+    assert second == tested
+
+
+def test_a_paired_interval_is_narrower_where_both_sides_err_on_the_same_images() -> None:
+    unpaired = judge(quality(60, 120), quality(60, 120))
+    paired = judge(quality(60, 120), quality(60, 120), pairs(2, 2, 120, 1))
+    assert unpaired is not None
+    assert paired is not None
+    assert unpaired.kind == "inconclusive"
+    assert paired.kind == "equivalent"

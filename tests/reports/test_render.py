@@ -108,7 +108,7 @@ def test_drawings_take_all_their_colours_from_the_style_sheet(rendered: Any) -> 
             "grid",
             "paper",
             "baseline",
-            *(f"c{n}" for n in range(1, 9)),
+            *(f"c{n}" for n in range(1, 11)),
         )
     }
 
@@ -141,6 +141,25 @@ def test_the_page_shows_the_figures_of_the_summary(reports: Any) -> None:
         assert fmt.seconds(cell["first_epoch_s"]) in shown
         assert fmt.seconds(cell["steady_epoch_s"]) in shown
         assert all(sentence in shown for sentence in cell["verdict"])
+
+
+def test_the_page_sets_device_against_device_with_the_figures_of_the_summary(reports: Any) -> None:
+    case = reports["repeated"]
+    shown = read(case.html).words
+    summary = write_summary(case.folders[0])
+    [across] = summary.across_models
+    assert across.interval is not None
+    limits = Interval(across.interval.low, across.interval.high)
+    assert fmt.ratio(across.speedup, limits) in shown
+    for cell in summary.cells:
+        assert cell.accuracy_spread is not None
+        assert fmt.share_range(cell.accuracy_spread.low, cell.accuracy_spread.high) in shown
+        assert cell.train_test_gap is not None
+        assert fmt.points(cell.train_test_gap.mean) in shown
+        if cell.quality and cell.quality.paired:
+            p_values = [*cell.quality.paired.mcnemar_p, cell.quality.paired.mcnemar_p_adjusted]
+            assert all(fmt.p_value(p) in shown for p in p_values)
+    assert "Training time to a validation accuracy" in shown
 
 
 def test_one_run_a_cell_has_no_interval_and_the_page_says_so(reports: Any) -> None:
@@ -180,13 +199,14 @@ def test_random_frozen_weights_are_said_to_prove_nothing(reports: Any) -> None:
     assert "The frozen layers of InceptionV3 and VGG16 hold random weights" in shown
 
 
-def test_another_load_on_the_machine_is_named(lab: Any, tmp_path: Path) -> None:
+def test_the_verdict_points_to_the_guards_that_were_raised(lab: Any, tmp_path: Path) -> None:
     def busy(record: RunRecord) -> RunRecord:
         used = record.resources.model_copy(update={"other_load_percent": 80.0})
         return record.model_copy(update={"resources": used})
 
     html = render([lab.execution(models=("cnn10",), change=busy)], tmp_path / "r.html").read_text()
-    assert "Other processes were at work during 2 runs" in read(html).words
+    verdict = html.partition('<section id="trust"')[0]
+    assert "(repeats; other load during a run): see “Can these numbers be trusted?”" in verdict
 
 
 def test_hostile_names_are_shown_as_text(reports: Any) -> None:

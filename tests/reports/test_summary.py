@@ -28,6 +28,31 @@ def test_a_baseline_has_no_speed_up_and_no_verdict(lab: Any) -> None:
     assert other.verdict[0].startswith("10-layer CNN trained ")
 
 
+def test_a_summary_holds_the_evidence_on_the_diagnosis(lab: Any) -> None:
+    [baseline, other] = write_summary(lab.execution(models=("cnn10",), repeats=3)).cells
+    assert other.quality is not None
+    assert other.quality.difference_method == "paired"
+    assert other.quality.paired is not None
+    assert len(other.quality.paired.mcnemar_p) == 3
+    assert baseline.quality is not None
+    assert baseline.quality.paired is None
+    for cell in (baseline, other):
+        assert cell.accuracy_spread is not None
+        assert cell.accuracy_spread.runs == 3
+        assert cell.train_test_gap is not None
+        assert cell.time_to_accuracy is not None
+        assert len(cell.time_to_accuracy.runs) == 3
+
+
+def test_a_mean_over_models_has_an_interval_where_every_model_has_one(lab: Any) -> None:
+    one = write_summary(lab.execution(models=("cnn10", "vgg16"))).across_models
+    several = write_summary(lab.execution("20261123T090000Z", models=("cnn10", "vgg16"), repeats=3))
+    assert [each.interval for each in one] == [None]
+    [mean] = several.across_models
+    assert mean.interval is not None
+    assert mean.interval.low < mean.speedup < mean.interval.high
+
+
 def test_a_summary_lists_what_failed(lab: Any) -> None:
     summary = write_summary(lab.execution(models=("cnn10",), change=lambda _: None))
     assert summary.cells == ()

@@ -1,0 +1,52 @@
+"""The saved diagnoses of single images, read back to compare two networks image by image."""
+
+import csv
+from collections.abc import Mapping
+
+from lungbench.agreement import Pair
+from lungbench.job import PREDICTIONS_FILE
+from lungbench.record import Metrics
+from reports.load import Run
+
+# Whether each test image was diagnosed rightly, by its path.
+Outcomes = Mapping[str, bool]
+
+
+def outcomes_of(run: Run) -> Outcomes | None:
+    """Read what a run's predictions say of each test image.
+
+    None where the file is missing or torn, or doesn't give the accuracy of the record: an
+    interval must be of the figure that it stands beside.
+    """
+    if run.record.metrics is None:
+        return None
+    try:
+        with (run.folder / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
+            rows = [(row["path"], row["true"] == row["predicted"]) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, KeyError, csv.Error):
+        return None
+    outcomes = dict(rows)
+    return outcomes if len(outcomes) == len(rows) and _fit(outcomes, run.record.metrics) else None
+
+
+def pair_up(baseline: Mapping[int, Outcomes], other: Mapping[int, Outcomes]) -> dict[int, Pair]:
+    """Pair the two sides' networks by repeat, and their images by path.
+
+    A repeat counts where both sides have it, with the same images as the first such repeat.
+    """
+    shared = sorted(baseline.keys() & other.keys())
+    images = sorted(baseline[shared[0]]) if shared else []
+    return {
+        repeat: Pair(
+            tuple(baseline[repeat][path] for path in images),
+            tuple(other[repeat][path] for path in images),
+        )
+        for repeat in shared
+        if baseline[repeat].keys() == other[repeat].keys() == set(images)
+    }
+
+
+def _fit(outcomes: Outcomes, metrics: Metrics) -> bool:
+    right = sum(row[label] for label, row in enumerate(metrics.confusion))
+    images = sum(map(sum, metrics.confusion))
+    return images > 0 and (sum(outcomes.values()), len(outcomes)) == (right, images)

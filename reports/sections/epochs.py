@@ -1,0 +1,135 @@
+"""Where a steady epoch goes, and how hard the hardware worked in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lungbench.record import RunRecord
+from lungbench.stats import geometric_mean
+from reports import format as fmt
+from reports.blocks import Table, table
+from reports.comparison import Cell, Study
+
+TITLE = "Where an epoch goes"
+
+EPOCHS_READING = (
+    "After each training the same process trained on one batch that was there already "
+    "(arithmetic), and then asked for images without training (images alone). What an epoch "
+    "takes beyond its arithmetic, as far as its images explain it, is waiting. A matrix product "
+    "on the spot gives the fastest that the device could multiply in this precision."
+)
+
+# Below a twentieth of the epoch, waiting is within what the control legs scatter.
+_STARVED = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class EpochUse:
+    """What became of the epochs.
+
+    Attributes:
+        sentences: Which devices wait for images, and how much.
+    """
+
+    reading: str
+    sentences: tuple[str, ...]
+    parts: Table | None
+    work: Table | None
+
+
+def epochs(study: Study) -> EpochUse:
+    """Return where the epochs of every cell went."""
+    cells = [each.cell for each in study.comparisons if _waiting(each.cell) is not None]
+    return EpochUse(
+        reading=EPOCHS_READING,
+        sentences=tuple(_sentence(cell) for cell in cells) if cells else (),
+        parts=_parts(cells),
+        work=_work(cells),
+    )
+
+
+def _sentence(cell: Cell) -> str:
+    waiting = _waiting(cell) or 0.0
+    name = f"{cell.title} on {cell.label}"
+    if waiting < _STARVED:
+        return f"{name} does not wait for images."
+    return f"{name} waits {fmt.share(waiting)} of the epoch for images."
+
+
+def _waiting(cell: Cell) -> float | None:
+    """Return the mean share of the epoch that was spent waiting for images."""
+    shares = [
+        run.timing.epoch_parts.stall_s / run.timing.steady_epoch_s
+        for run in cell.runs
+        if run.timing and run.timing.epoch_parts and run.timing.steady_epoch_s
+    ]
+    return sum(shares) / len(shares) if shares else None
+
+
+def _parts(cells: Sequence[Cell]) -> Table | None:
+    figures = ("#Steady epoch", "#Arithmetic", "#Waiting", "#Rest", "#Images alone")
+    rows = [(cell.title, cell.label, *_part_texts(cell)) for cell in cells]
+    caption = "Where a steady epoch goes (means of the runs)"
+    return table(caption, ("Network", "Device", *figures), rows) if rows else None
+
+
+def _part_texts(cell: Cell) -> tuple[str, ...]:
+    parts = [run.timing.epoch_parts for run in cell.runs if run.timing and run.timing.epoch_parts]
+    loaders = [run.controls.loader_s for run in cell.runs if run.controls]
+    means = (
+        cell.steady_epoch_s,
+        _mean([part.compute_s for part in parts]),
+        _mean([part.stall_s for part in parts]),
+        _mean([part.rest_s for part in parts]),
+        _mean(loaders),
+    )
+    return tuple(fmt.seconds(mean) for mean in means)
+
+
+def _work(cells: Sequence[Cell]) -> Table | None:
+    titles = (
+        "Network",
+        "Device",
+        "#Operations an image",
+        "#Images/s",
+        "#Achieved",
+        "#Matrix product",
+        "#Share of it",
+        "#Images a joule",
+    )
+    rows = [(cell.title, cell.label, *_work_texts(cell)) for cell in cells]
+    caption = "How hard the hardware worked while training (means of the runs)"
+    return table(caption, titles, rows, only_known=True) if rows else None
+
+
+def _work_texts(cell: Cell) -> tuple[str, ...]:
+    achieved = [value for run in cell.runs if (value := achieved_flops_per_s(run))]
+    peaks = [run.controls.matmul_flops_per_s for run in cell.runs if run.controls]
+    rate = geometric_mean(achieved) if achieved else None
+    peak = geometric_mean(peaks) if peaks else None
+    operations = cell.runs[0].model.training_flops if cell.runs[0].model else None
+    return (
+        fmt.operations(operations),
+        fmt.significant(cell.mean_images_per_s),
+        fmt.operations_per_s(rate),
+        fmt.operations_per_s(peak),
+        fmt.share(rate / peak if rate and peak else None),
+        fmt.significant(_mean([value for run in cell.runs if (value := images_per_j(run))])),
+    )
+
+
+def achieved_flops_per_s(run: RunRecord) -> float | None:
+    """Return the operations a second that a run's steady epochs did."""
+    if not (run.model and run.model.training_flops and run.timing and run.timing.images_per_s):
+        return None
+    return run.model.training_flops * run.timing.images_per_s
+
+
+def images_per_j(run: RunRecord) -> float | None:
+    """Return the images trained per joule of the GPUs over the whole run; None without a meter."""
+    if not (run.resources and run.resources.energy_j):
+        return None
+    return len(run.epochs) * sum(run.data.counts["train"].values()) / run.resources.energy_j
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

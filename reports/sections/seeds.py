@@ -1,0 +1,54 @@
+"""How far a seed moves the accuracy, and how far training and test accuracy lie apart."""
+
+from collections.abc import Sequence
+
+from reports import format as fmt
+from reports.blocks import Table, table
+from reports.comparison import Cell
+from reports.learning import Spread, accuracy_spread, gap_spread, training_spread
+
+SEEDS_READING = (
+    "Each repeat has its own seed; with few repeats the standard deviation is itself uncertain. "
+    "The gap is the training accuracy of the last epoch minus the test accuracy: the larger, the "
+    "more of the training images was learnt by heart. The comparison is not a fair one: training "
+    "accuracy is a running mean over the epoch, of augmented images, with dropout on, all of "
+    "which make it lower. So a gap near 0 or below does not show that nothing is overfitted, and "
+    "gaps of networks with different dropout are hard to compare. The paper concludes that "
+    "its 10-layer network overfits least and gives no figure for it."
+)
+
+_TITLES = (
+    "Network",
+    "Device",
+    "#Runs",
+    "#Test accuracy, mean",
+    "#Standard deviation",
+    "#Lowest to highest",
+    "#Training accuracy",
+    "#Gap, mean",
+    "#Gap, lowest to highest",
+)
+
+
+def seeds(cells: Sequence[Cell]) -> Table | None:
+    """Return every cell's spread over seeds and its train-test gap; None without test accuracy."""
+    rows = [
+        (cell.title, cell.label, *_texts(found, training_spread(cell), gap_spread(cell)))
+        for cell in cells
+        if (found := accuracy_spread(cell))
+    ]
+    caption = "Spread over seeds, and training against test accuracy"
+    return table(caption, _TITLES, rows, only_known=True) if rows else None
+
+
+def _texts(test: Spread, training: Spread | None, gap: Spread | None) -> tuple[str, ...]:
+    several = test.runs > 1
+    return (
+        fmt.count(test.runs),
+        fmt.share(test.mean),
+        fmt.points(test.deviation).lstrip("+"),
+        fmt.share_range(test.low, test.high) if several else fmt.MISSING,
+        fmt.share(training.mean if training else None),
+        fmt.points(gap.mean if gap else None),
+        fmt.points_range(gap.low, gap.high) if gap and several else fmt.MISSING,
+    )
