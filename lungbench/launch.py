@@ -1,6 +1,7 @@
 """The parent of one training: start it, watch it from outside, write its record, always."""
 
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -183,7 +184,15 @@ def _watch(child: Child, around: Surroundings) -> tuple[int, Reason | None, bool
         if limit_s is not None and time.monotonic() - child.started > limit_s:
             message = f"The run took longer than measure.timeout_s = {limit_s:g} s."
             return child.end(), Reason(kind="timeout", message=message), False
-    return code, None, False
+    return code, None, _asked_to_end(code, around.stop)
+
+
+def _asked_to_end(code: int, stop: threading.Event) -> bool:
+    """Return whether a child ended by the same signal that asked its parent to stop.
+
+    Whoever ends a process group reaches the child too, perhaps before the parent has noticed.
+    """
+    return code in (-signal.SIGTERM, -signal.SIGINT) and stop.wait(_LOOK_S)
 
 
 def _judged(

@@ -54,6 +54,11 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
+def family() -> set[psutil.Process]:
+    """The processes below this one; a server for other tests may be among them."""
+    return set(psutil.Process().children(recursive=True))
+
+
 def on_disk(run_dir: Path) -> RunRecord:
     return read_record(run_dir)
 
@@ -175,11 +180,24 @@ def test_a_run_past_its_deadline_is_ended(
     assert record.reason.kind == "timeout"
 
 
+def test_a_child_that_gets_the_groups_signal_first_is_interrupted_all_the_same(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    stop = threading.Event()
+    script = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    log = tmp_path / "run" / "log.txt"
+    thread = threading.Thread(target=lambda: (wait_for(log.exists), stop.set()))
+    thread.start()
+    record = launch(spec, tmp_path / "run", surroundings(script, stop=stop))
+    thread.join()
+    assert record.status == "interrupted"
+
+
 @pytest.mark.parametrize("script", [SLEEP, DEAF], ids=["obedient", "deaf to TERM"])
 def test_a_stop_ends_the_child_and_is_recorded(
     spec: RunSpec, tmp_path: Path, surroundings: Make, script: str
 ) -> None:
-    stop = threading.Event()
+    stop, before = threading.Event(), family()
     log = tmp_path / "run" / "log.txt"
     thread = threading.Thread(
         target=lambda: (wait_for(lambda: log.exists() and "here" in log.read_text()), stop.set())
@@ -188,7 +206,7 @@ def test_a_stop_ends_the_child_and_is_recorded(
     record = launch(spec, tmp_path / "run", surroundings(script, stop=stop))
     thread.join()
     assert record.status == "interrupted"
-    assert not psutil.Process().children(recursive=True)
+    assert family() == before
 
 
 def test_a_stop_ends_the_childs_own_children(
@@ -269,10 +287,11 @@ def test_the_host_is_free_as_soon_as_a_killed_child_is_gone(
     spec: RunSpec, tmp_path: Path, surroundings: Make
 ) -> None:
     log = tmp_path / "one" / "log.txt"
+    before = family()
     thread = threading.Thread(target=launch, args=(spec, tmp_path / "one", surroundings(SLEEP)))
     thread.start()
     wait_for(lambda: log.exists() and "here" in log.read_text())
-    [child] = psutil.Process().children()
+    [child] = family() - before
     child.send_signal(signal.SIGKILL)
     thread.join()
     assert launch(spec, tmp_path / "two", surroundings(SUCCESS)).status == "completed"
