@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
+# A folder with one sub-folder per class, e.g. make bench XRAYS=../xrays; without it, drawn X-rays.
+XRAYS ?=
 
-.PHONY: run test lint setup clean
+.PHONY: run test lint bench setup clean
 
 run: $(READY)  ## benchmark the embedded data on this machine and write a report
 	$(BIN)/lungbench run experiments/quick.toml
@@ -16,6 +18,14 @@ lint: $(READY)  ## check style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(READY)  ## measure lungbench against its peers, in a short form (docs/performance.md)
+	$(BIN)/python -m benchmarks.startup --rounds 2
+	$(BIN)/python -m benchmarks.pipeline --rounds 3 --images 64 $(XRAYS:%=--data %)
+	$(BIN)/python -m benchmarks.epoch --rounds 2 --images 32 --models cnn10 $(XRAYS:%=--data %)
+	$(BIN)/python -m benchmarks.sampling --rounds 3 --products 200
+	$(BIN)/python -m benchmarks.preparation --rounds 1 --sizes 300 1000
+	$(BIN)/python -m benchmarks.suite --rounds 1 --runs 1 --sides plain embedded
 
 setup: $(READY)  ## install the pinned dependencies, once
 

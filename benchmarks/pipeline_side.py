@@ -1,0 +1,74 @@
+"""One side of `benchmarks.pipeline`: makes an epoch's batches and gives them to nobody."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from benchmarks.generator_images import generator_images
+from benchmarks.sides import Turns
+from lungbench.augment import RandomAffine
+from lungbench.data.dataset import ImageSet, PreparedData
+from lungbench.experiment import RunSpec
+from lungbench.models.network import GreyToRgb
+from lungbench.pipelines import Batches
+
+Epochs = Callable[[], Iterator[Any]]
+
+
+def lungbench(spec: RunSpec, folder: Path, data: Path) -> Epochs:  # noqa: ARG001 - same for all
+    """Read mapped pixels; rescale, augment and widen them by the layers of a run's network."""
+    batches = Batches(ImageSet.open(PreparedData.read(data), "train"), spec.batch_size, spec.seed)
+    changes = spec.augmentation
+    raw = keras.Input((spec.image_size, spec.image_size, 1), dtype="uint8")
+    x = layers.Rescaling(1 / 255)(raw)
+    x = RandomAffine(changes.shear_degrees, changes.zoom, changes.horizontal_flip, seed=spec.seed)(
+        x
+    )
+    network = keras.Model(raw, GreyToRgb()(x))
+    augmented = tf.function(lambda pixels: network(pixels, training=True), reduce_retracing=True)
+
+    def epoch() -> Iterator[Any]:
+        for number in range(len(batches)):
+            pixels, labels = batches[number]
+            yield augmented(tf.constant(pixels)), labels
+
+    return epoch
+
+
+def generator(spec: RunSpec, folder: Path, data: Path) -> Epochs:  # noqa: ARG001 - same for all
+    """Read, decode and change the files as the paper describes."""
+    images = generator_images(spec, folder)
+    return lambda: (images[number] for number in range(len(images)))
+
+
+SIDES: dict[str, Callable[[RunSpec, Path, Path], Epochs]] = {
+    "lungbench": lungbench,
+    "generator": generator,
+}
+
+
+def main(side: str, spec: RunSpec, folder: Path, data: Path) -> None:
+    """Go through the images once whenever it is asked for."""
+    turns = Turns()
+    epoch = SIDES[side](spec, folder, data)
+    while True:
+        turns.begin()
+        for _ in epoch():
+            pass
+        turns.end()
+
+
+if __name__ == "__main__":
+    asked = json.loads(sys.argv[1])
+    main(
+        asked["side"],
+        RunSpec.model_validate(asked["spec"]),
+        Path(asked["folder"]),
+        Path(asked["data"]),
+    )
