@@ -21,7 +21,7 @@ from lungbench.follow import Follower, remaining_s
 from lungbench.record import Epoch
 from reports.format import duration
 
-_EVERY_S = 2.0
+_EVERY_S = 5.0  # each report costs Prefect's server CPU beside the training
 _FAREWELL_S = 5.0
 
 
