@@ -363,10 +363,11 @@ def _anchored(path: str, folder: Path) -> Path:
 
 def _first_problem(error: ValidationError) -> str:
     """Put pydantic's first complaint into one line: where, what was received, what is expected."""
-    first = error.errors(include_url=False)[0]
+    # A list whose items were refused is also said to be too short: that is no second mistake.
+    problems = [each for each in error.errors(include_url=False) if each["type"] != "too_short"]
+    first, *others = problems or error.errors(include_url=False)
     where = ".".join(str(part) for part in first["loc"]) or "the experiment"
-    more = error.error_count() - 1
-    rest = f" ({more} more after this one.)" if more else ""
+    rest = f" ({len(others)} more after this one.)" if others else ""
     if first["type"] == "extra_forbidden":
         return f"{where} is no key of an experiment file.{rest}"
     if first["type"] == "missing":

@@ -151,6 +151,13 @@ def test_a_wrong_value_gets_one_line_that_names_it(
     assert all(word in message for word in words), message
 
 
+def test_one_mistake_is_counted_once(tmp_path: Path) -> None:
+    assert "more after" not in refusal(tmp_path, SMALLEST, 'matrix.models=["resnet9000"]')
+    assert "(1 more after this one.)" in refusal(
+        tmp_path, SMALLEST, 'matrix.models=["resnet9000"]', "train.epochs=0"
+    )
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="No such file"):
         Experiment.load(tmp_path / "none.toml")
