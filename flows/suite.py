@@ -102,8 +102,8 @@ def records(folder: Path) -> list[RunRecord]:
 
 def exit_code(execution: Execution) -> int:
     """Return 0 where every run completed or was skipped, 130 after an interruption, else 1."""
-    ended = {record.status for record in records(execution.folder)}
+    ended = [record.status for record in records(execution.folder)]
     if "interrupted" in ended:
         return 130
-    complete = len(records(execution.folder)) == len(execution.experiment.runs())
+    complete = len(ended) == len(execution.experiment.runs())
     return 0 if complete and "failed" not in ended else 1
