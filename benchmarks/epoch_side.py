@@ -20,6 +20,7 @@ from benchmarks.generator_images import generator_images
 from benchmarks.sides import Turns
 from lungbench.data.dataset import ImageSet, PreparedData
 from lungbench.experiment import RunSpec
+from lungbench.fit import compile_for
 from lungbench.models.network import build_network
 from lungbench.pipelines import Batches, Order
 
@@ -133,12 +134,7 @@ def main(side: str, spec: RunSpec, folder: Path, data: Path) -> None:
     keras.utils.set_random_seed(spec.seed)
     keras.config.set_dtype_policy(spec.precision)
     training = SIDES[side](spec, folder, data)
-    training.network.compile(
-        optimizer=keras.optimizers.Adam(spec.learning_rate),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
+    compile_for(spec, training.network)
     training.network.fit(
         training.images,
         epochs=_ENDLESS,

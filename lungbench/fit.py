@@ -46,7 +46,8 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
     keras.utils.set_random_seed(spec.seed)
     keras.config.set_dtype_policy(spec.precision)
     network = _network(spec, len(data.classes))
-    feed = _compiled(feed_of(spec, data, network, run_dir), spec)
+    feed = feed_of(spec, data, network, run_dir)
+    compile_for(spec, feed.network)
     built_s = clock()
 
     with (run_dir / EPOCHS_FILE).open("w", encoding="utf-8") as file:
@@ -118,15 +119,15 @@ def _network(spec: RunSpec, classes: int) -> keras.Model:
     )
 
 
-def _compiled(feed: Feed, spec: RunSpec) -> Feed:
-    feed.network.compile(
+def compile_for(spec: RunSpec, network: keras.Model) -> None:
+    """Give a network the optimizer, loss and metrics that a run trains with."""
+    network.compile(
         optimizer=keras.optimizers.Adam(spec.learning_rate),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
         # Only JAX is unusable without XLA; TensorFlow's has no kernel for the augmentation.
         jit_compile=spec.backend == "jax",
     )
-    return feed
 
 
 def _fit(feed: Feed, spec: RunSpec, log: "EpochLog") -> None:
