@@ -144,15 +144,22 @@ def test_what_other_children_take_is_counted_apart(start: Start) -> None:
     assert found > 0
 
 
-def test_a_child_that_was_there_before_counts_only_what_it_took_since(start: Start) -> None:
+def test_a_child_that_was_there_before_counts_only_what_it_took_since(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     process = start(BUSY)
-    burnt(process, 0.3)
+    # the session's Prefect server is a child of this process as well, and never idle
+    monkeypatch.setattr(psutil.Process, "children", lambda *_, **__: [psutil.Process(process.pid)])
+    burnt(process, 0.4)
     process.send_signal(signal.SIGSTOP)  # it takes nothing from here on
     while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
         time.sleep(0.01)
-    bystander = Bystander()
+    began, bystander = time.monotonic(), Bystander()
     time.sleep(0.05)
-    assert bystander.stop().server_percent == pytest.approx(0.0)
+    found = bystander.stop().server_percent
+    assert found is not None
+    # all that it ever took would be 0.4 s; the kernel may still book the last few of its ticks
+    assert found / 100 * (time.monotonic() - began) < 0.1
 
 
 def test_without_other_children_there_is_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
