@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,9 +24,12 @@ from lungbench.execution import Execution
 from lungbench.experiment import RunSpec
 from lungbench.follow import Follower, remaining_s
 from lungbench.record import RECORD_FILE, Epoch, RunRecord, read_record
-from reports.format import duration
+from reports.format import duration, plural
+from reports.guarding import name_in_a_sentence
+from reports.summary import SUMMARY_FILE, Summary
 
 _LOOK_S = 1.0
+_MOST_NAMED = 5
 
 
 @contextmanager
@@ -54,6 +58,38 @@ def watched(execution: Execution, console: Console) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+    if line := trust_line(execution.folder):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def trust_line(folder: Path) -> str | None:
+    """Say in a line whether an execution's times can be trusted; None where nobody judged them.
+
+    Args:
+        folder: The execution's, with the summary that its report was written with.
+    """
+    try:
+        summary = Summary.model_validate_json((folder / SUMMARY_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    failed, warned, passed = (
+        [guard for guard in summary.guards if guard.status == status]
+        for status in ("fail", "warn", "pass")
+    )
+    raised = [name_in_a_sentence(guard.name) for guard in (*failed, *warned)]
+    if not raised:
+        return f"trust: all {plural(len(passed), 'check')} passed" if passed else None
+    counts = [
+        plural(len(found), noun)
+        for found, noun in ((warned, "warning"), (failed, "failed check"))
+        if found
+    ]
+    return f"trust: {', '.join(counts)} (see the report): {_listed(raised)}"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names if more <= 1 else [*names[:_MOST_NAMED], f"{more} more"])
 
 
 class _Lines:
@@ -94,7 +130,8 @@ class _Lines:
 
     def epoch(self, title: str, spec: RunSpec, epochs: list[Epoch]) -> None:
         """Say how an epoch went."""
-        self._say(f"{title}: epoch {epochs[-1].epoch}/{spec.epochs} {_state(spec, epochs)}")
+        done = f"epoch {epochs[-1].epoch}/{spec.epochs_to_train}"
+        self._say(f"{title}: {done} {_state(spec, epochs)}")
 
     def finished(self, title: str, record: RunRecord | None) -> None:
         """Say how the run ended."""
@@ -125,7 +162,7 @@ class _Bars(_Lines):
 
     def started(self, title: str, spec: RunSpec) -> None:
         """Open the run's bar."""
-        self._bar = self._progress.add_task(title, total=spec.epochs, state="starting")
+        self._bar = self._progress.add_task(title, total=spec.epochs_to_train, state="starting")
 
     def epoch(self, title: str, spec: RunSpec, epochs: list[Epoch]) -> None:  # noqa: ARG002
         """Move the run's bar."""
@@ -151,7 +188,7 @@ def _record(run_dir: Path) -> RunRecord | None:
 
 def _state(spec: RunSpec, epochs: list[Epoch]) -> str:
     latest = epochs[-1]
-    left_s = remaining_s(epochs, spec.epochs)
+    left_s = remaining_s(epochs, spec.epochs_to_train)
     parts = [
         duration(latest.train_s),
         f"{latest.images_per_s:.1f} images/s",
@@ -167,6 +204,12 @@ def _end(record: RunRecord | None) -> str:
         return "ended, but its record can't be read"
     if record.reason:
         return f"{record.status}: {record.reason.message}"
+    if record.timing and record.timing.predicted:
+        whole = duration(record.timing.predicted.wall_s)
+        return (
+            f"{record.status}, timing only: all {record.spec.epochs} epochs would take about "
+            f"{whole}, predicted from {len(record.epochs)} of them"
+        )
     if record.metrics is None or record.timing is None:
         return record.status
     accuracy = f"accuracy {record.metrics.overall_accuracy:.4f} on the test images"

@@ -1,86 +1,32 @@
 """What may be compared with what, by how much they differ, and why the rest may not.
 
-A cell is what its repeats share. Each cell is set against the cell of the baseline device that
-did the same work; where something other than the device differs, there is no speed-up but the
-list of what differs.
+Along each axis of the matrix, every cell is set against the cell of that axis' first value that
+did the same work otherwise; where something else differs, there is no speed-up but the list of
+what differs.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from lungbench.guards import usable_for_timing
-from lungbench.models import MODELS
-from lungbench.record import RunRecord, Timing
-from lungbench.stats import Combined, Speedup, combined, geometric_mean, speedup
-from reports.cells import CellKey, key_of, labels, order
-from reports.load import Results, Run
-from reports.predictions import Outcomes, outcomes_of, pair_up
-from reports.quality import Quality, QualityVerdict, adjusted, judge, quality_of
+from lungbench.stats import Combined, Speedup, combined, speedup
+from reports.cells import Axis, Cell, CellKey, asked_of, baseline_of, cells_of
+from reports.load import Results
+from reports.predictions import pair_up
+from reports.quality import QualityVerdict, adjusted, judge
 from reports.work import Difference, differences
 
+__all__ = [
+    "AxisStudy",
+    "Cell",
+    "Comparison",
+    "Study",
+    "combined_by_label",
+    "compare",
+]
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """The completed runs of one cell, by repeat.
-
-    Attributes:
-        label: Its device, with whatever else tells it from the report's other cells.
-        outcomes: What each run's saved predictions say of each test image, by repeat.
-    """
-
-    key: CellKey
-    label: str
-    runs: tuple[RunRecord, ...]
-    outcomes: Mapping[int, Outcomes] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """The network's name for readers."""
-        return MODELS[self.key.model].title
-
-    @property
-    def _timings(self) -> tuple[Timing, ...]:
-        """The times of the runs whose times may stand in a table."""
-        return tuple(run.timing for run in self.runs if run.timing and usable_for_timing(run))
-
-    @property
-    def steady_epochs_s(self) -> tuple[float, ...]:
-        """The steady epoch time of each run that has one."""
-        times = (timing.steady_epoch_s for timing in self._timings)
-        return tuple(time for time in times if time)
-
-    @property
-    def steady_epoch_s(self) -> float | None:
-        """The geometric mean of its runs' steady epoch times."""
-        return _mean(self.steady_epochs_s)
-
-    @property
-    def first_epoch_s(self) -> float | None:
-        """The geometric mean of its runs' first epoch times."""
-        return _mean(self.first_epochs_s)
-
-    @property
-    def mean_images_per_s(self) -> float | None:
-        """The geometric mean of its runs' throughputs."""
-        return _mean(self.images_per_s)
-
-    @property
-    def first_epochs_s(self) -> tuple[float, ...]:
-        """The first epoch's time of each run that has one."""
-        times = (timing.first_epoch_s for timing in self._timings)
-        return tuple(time for time in times if time)
-
-    @property
-    def images_per_s(self) -> tuple[float, ...]:
-        """The steady throughput of each run that has one."""
-        rates = (timing.images_per_s for timing in self._timings)
-        return tuple(rate for rate in rates if rate)
-
-    @property
-    def quality(self) -> Quality | None:
-        """How well its networks diagnose, if any were evaluated."""
-        return quality_of(self.runs)
+# Besides the device, in the order of the page.
+_AXES: tuple[Axis, ...] = ("precision", "pipeline", "backend")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +34,11 @@ class Comparison:
     """One cell beside its baseline.
 
     Attributes:
-        baseline: None where no completed run of the baseline device fits.
+        baseline: None where no completed run of the baseline fits.
         differences: Why there is no speed-up although both sides have runs.
         missing: Why there is nothing to compare, in words.
         speedup: None for the baseline itself and where a speed-up is refused.
+        axis: What the two sides differ in by intent.
     """
 
     cell: Cell
@@ -101,18 +48,40 @@ class Comparison:
     missing: str | None = None
     speedup: Speedup | None = None
     verdict: QualityVerdict | None = None
+    axis: Axis = "device"
 
     @property
     def refusal(self) -> str | None:
         """Why no speed-up is shown, in one sentence; None where one is, and for the baseline."""
+        what = "no speed-up" if self.axis == "device" else f"no speed-up by {self.axis}"
         if self.differences:
-            return f"no speed-up: {'; '.join(str(each) for each in self.differences)}."
-        return None if self.missing is None else f"no speed-up: {self.missing}"
+            return f"{what}: {'; '.join(str(each) for each in self.differences)}."
+        return None if self.missing is None else f"{what}: {self.missing}"
 
     @property
     def other_host(self) -> bool:
         """Whether the two sides trained on different machines."""
         return self.baseline is not None and self.baseline.key.hostname != self.cell.key.hostname
+
+    @property
+    def timed_only(self) -> tuple[Cell, ...]:
+        """The sides that were timed for a few epochs only and diagnose nothing."""
+        sides = (self.baseline, self.cell)
+        return tuple(side for side in sides if side is not None and side.timing_only)
+
+
+@dataclass(frozen=True, slots=True)
+class AxisStudy:
+    """All cells along one axis besides the device.
+
+    Attributes:
+        baseline: The axis' first value, which the others are compared with.
+        comparisons: One a cell of another value; tests are adjusted over these.
+    """
+
+    axis: Axis
+    baseline: str
+    comparisons: tuple[Comparison, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,32 +90,41 @@ class Study:
 
     Attributes:
         baseline_device: The first device of the first experiment.
-        comparisons: One a cell, models together, in the order of the experiment.
+        comparisons: One a cell, along the devices: models together, in the order of the experiment.
+        axes: The other axes along which cells can be compared.
     """
 
     baseline_device: str | None
     comparisons: tuple[Comparison, ...]
+    axes: tuple[AxisStudy, ...] = ()
+
+    @property
+    def every(self) -> tuple[Comparison, ...]:
+        """The comparisons along all axes, those along the devices first."""
+        return (*self.comparisons, *(each for axis in self.axes for each in axis.comparisons))
 
 
 def compare(executions: Sequence[Results]) -> Study:
-    """Set every cell against the baseline that did the same work."""
-    baseline_device = _baseline_device(executions)
-    cells = _cells(executions)
-    baselines = [cell for cell in cells if cell.key.device == baseline_device]
-    compared = [_compared(cell, baselines) for cell in cells]
-    verdicts = adjusted([each.verdict for each in compared])
+    """Set every cell against the baselines that did the same work."""
+    cells = cells_of(executions)
+    studies = (_axis_study(axis, executions, cells) for axis in _AXES)
     return Study(
-        baseline_device,
-        tuple(
-            replace(each, verdict=verdict) for each, verdict in zip(compared, verdicts, strict=True)
-        ),
+        baseline_device=baseline_of(executions, "device"),
+        comparisons=_along("device", baseline_of(executions, "device"), cells),
+        axes=tuple(study for study in studies if study),
     )
 
 
-def combined_by_device(study: Study) -> dict[str, tuple[Combined, tuple[str, ...]]]:
-    """Return, per label of a device with several models, their geometric mean and their titles."""
+def combined_by_label(
+    comparisons: Iterable[Comparison],
+) -> dict[str, tuple[Combined, tuple[str, ...]]]:
+    """Return the geometric mean over models, and their titles, of each label with several.
+
+    Args:
+        comparisons: All along one axis.
+    """
     groups: dict[str, list[tuple[str, Speedup]]] = defaultdict(list)
-    for each in study.comparisons:
+    for each in comparisons:
         if each.speedup is not None:
             groups[each.cell.label].append((each.cell.title, each.speedup))
     return {
@@ -159,70 +137,70 @@ def combined_by_device(study: Study) -> dict[str, tuple[Combined, tuple[str, ...
     }
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return geometric_mean(values) if values else None
+def _axis_study(
+    axis: Axis, executions: Sequence[Results], cells: Sequence[Cell]
+) -> AxisStudy | None:
+    """Compare along an axis; None where nothing varies that could be compared."""
+    baseline = baseline_of(executions, axis)
+    found = [each for each in _along(axis, baseline, cells) if not each.is_baseline]
+    asked = any(len(asked_of(execution, axis)) > 1 for execution in executions)
+    if baseline is None or not found or not (asked or any(each.baseline for each in found)):
+        return None
+    return AxisStudy(axis, baseline, tuple(found))
 
 
-def _baseline_device(executions: Sequence[Results]) -> str | None:
-    for execution in executions:
-        if execution.experiment:
-            return str(execution.experiment.matrix.devices[0])
-    found = [run.record.spec.device for execution in executions for run in execution.runs]
-    return str(min(found)) if found else None  # sorted, "cpu" comes before "gpu"
-
-
-def _cells(executions: Sequence[Results]) -> list[Cell]:
-    groups: dict[CellKey, list[Run]] = defaultdict(list)
-    for execution in executions:
-        for run in execution.completed:
-            groups[key_of(execution, run.record)].append(run)
-    label = labels(groups)
-    return [_cell(key, label(key), groups[key]) for key in sorted(groups, key=order(executions))]
-
-
-def _cell(key: CellKey, label: str, found: Sequence[Run]) -> Cell:
-    runs = sorted(found, key=lambda run: run.record.spec.repeat)
-    outcomes = {run.record.spec.repeat: outcomes_of(run) for run in runs}
-    return Cell(
-        key,
-        label,
-        tuple(run.record for run in runs),
-        {repeat: each for repeat, each in outcomes.items() if each},
+def _along(axis: Axis, first: str | None, cells: Sequence[Cell]) -> tuple[Comparison, ...]:
+    baselines = [cell for cell in cells if cell.key.value(axis) == first]
+    compared = [
+        Comparison(cell, is_baseline=True, axis=axis)
+        if cell.key.value(axis) == first
+        else _compared(cell, baselines, axis)
+        for cell in cells
+    ]
+    verdicts = adjusted([each.verdict for each in compared])
+    return tuple(
+        replace(each, verdict=verdict) for each, verdict in zip(compared, verdicts, strict=True)
     )
 
 
-def _compared(cell: Cell, baselines: Sequence[Cell]) -> Comparison:
-    if cell in baselines:
-        return Comparison(cell, is_baseline=True)
-    candidates = [each for each in baselines if each.key.model == cell.key.model]
+def _compared(cell: Cell, baselines: Sequence[Cell], axis: Axis) -> Comparison:
+    candidates = [each for each in baselines if _comparable(each.key, cell.key, axis)]
     if not candidates:
-        return Comparison(
-            cell, is_baseline=False, missing="no run of the baseline device completed."
-        )
-    baseline = max(candidates, key=lambda each: _likeness(each.key, cell.key))
-    if found := differences(baseline.runs, cell.runs):
-        return Comparison(cell, is_baseline=False, baseline=baseline, differences=found)
+        return Comparison(cell, is_baseline=False, missing=_MISSING[axis], axis=axis)
+    baseline = max(candidates, key=lambda each: _likeness(each.key, cell.key, axis))
+    beside = Comparison(cell, is_baseline=False, baseline=baseline, axis=axis)
+    if found := differences(baseline.runs, cell.runs, axis):
+        return replace(beside, differences=found)
     if not baseline.steady_epochs_s or not cell.steady_epochs_s:
-        return Comparison(cell, is_baseline=False, baseline=baseline, missing=_NO_STEADY_EPOCH)
-    return Comparison(
-        cell,
-        is_baseline=False,
-        baseline=baseline,
+        return replace(beside, missing=_NO_STEADY_EPOCH)
+    return replace(
+        beside,
         speedup=speedup(baseline.steady_epochs_s, cell.steady_epochs_s),
         verdict=judge(baseline.quality, cell.quality, pair_up(baseline.outcomes, cell.outcomes)),
     )
 
 
+_MISSING: dict[Axis, str] = {
+    "device": "no run of the baseline device completed.",
+    "precision": "no run of the baseline precision completed on this device.",
+    "pipeline": "no run of the baseline pipeline completed on this device.",
+    "backend": "no run of the baseline backend completed on this device.",
+}
 _NO_STEADY_EPOCH = (
     "a side has no steady epoch; the first one holds tracing and compilation, so train 2 or more."
 )
 
 
-def _likeness(one: CellKey, other: CellKey) -> tuple[bool, ...]:
+def _comparable(one: CellKey, other: CellKey, axis: Axis) -> bool:
+    """Whether two cells can be sides of a comparison along an axis."""
+    return one.model == other.model and (axis == "device" or one.device == other.device)
+
+
+def _likeness(one: CellKey, other: CellKey, axis: Axis) -> tuple[bool, ...]:
     """Rank baselines: the same variant first, then the same folder, then the same machine."""
+    rest = [name for name in _AXES if name != axis]
     return (
-        (one.precision, one.backend, one.pipeline)
-        == (other.precision, other.backend, other.pipeline),
+        [one.value(name) for name in rest] == [other.value(name) for name in rest],
         one.execution == other.execution,
         one.hostname == other.hostname,
     )

@@ -62,7 +62,12 @@ class Spread:
 
 
 def time_to_accuracy(comparison: Comparison) -> TimeToAccuracy | None:
-    """Return the time that a cell takes to its baseline's target; None where there is no target."""
+    """Return the time that a cell takes to its baseline's target; None where there is no target.
+
+    Also None where a side was only timed: it was stopped before it could get anywhere.
+    """
+    if comparison.timed_only:
+        return None
     baseline = comparison.cell if comparison.is_baseline else comparison.baseline
     target = target_of(baseline) if baseline else None
     runs = _reaches(comparison.cell, target) if target else ()

@@ -51,7 +51,7 @@ class Paired:
         other_only: Images that only the other side's network diagnosed rightly.
         p_values: McNemar's exact test of each repeat.
         p: One p-value for all repeats, by Bonferroni: they share their images.
-        p_adjusted: The same after Holm's method over all comparisons of the report.
+        p_adjusted: The same after Holm's method over all comparisons along the same axis.
     """
 
     images: int

@@ -2,16 +2,28 @@
 
 from collections.abc import Sequence
 
-from lungbench.stats import geometric_mean
+from lungbench.stats import Combined, geometric_mean
 from reports import format as fmt
+from reports.cells import Axis
 from reports.comparison import Comparison
 from reports.learning import TimeToAccuracy
-from reports.quality import EQUIVALENCE_MARGIN, Quality, QualityVerdict
+from reports.quality_sentences import pairing_sentence, quality_sentence
+from reports.timing_only import prediction_sentence
 
-_LABELS = {
-    "equivalent": "equally good",
-    "different": "not equally good",
-    "inconclusive": "inconclusive",
+# Of cells that share a reason; more are counted.
+_MOST_NAMED = 4
+# The sides of such a comparison don't do literally the same work, and this is how.
+_ASKED: dict[Axis, str] = {
+    "precision": "precision, as asked, and so in their arithmetic",
+    "pipeline": "the input pipeline, as asked, and so in the pixels that they train on",
+    "backend": "the backend, as asked, and so in their arithmetic and random numbers",
+}
+_VALUES = {
+    "cached": "the cached pipeline",
+    "paper": "the paper's pipeline",
+    "tensorflow": "TensorFlow",
+    "jax": "JAX",
+    "torch": "PyTorch",
 }
 
 
@@ -22,6 +34,8 @@ def verdict_sentences(comparison: Comparison) -> tuple[str, ...]:
         why_no_interval(comparison),
         quality_sentence(comparison),
         pairing_sentence(comparison),
+        prediction_sentence(comparison),
+        asked_sentence(comparison),
         machines_sentence(comparison),
     )
     return tuple(sentence for sentence in said if sentence)
@@ -34,64 +48,75 @@ def speed_sentence(comparison: Comparison) -> str | None:
         return refusal_sentence([comparison])
     if baseline is None or speedup is None:
         return None
-    interval, sides = speedup.interval, f"on {cell.label} as on {baseline.label}"
+    interval, where = speedup.interval, shared_words(comparison)
+    here, there = sides(comparison)
+    word = "on" if comparison.axis == "device" else "with"
+    as_fast = f"as fast {word} {here} as {word} {there}{where}"
     times = (
         f"{fmt.seconds(cell.steady_epoch_s)} against {fmt.seconds(baseline.steady_epoch_s)} "
         f"a steady epoch, {_runs(comparison)}"
     )
     if interval is None:
-        return f"{cell.title} trained {fmt.ratio(speedup.estimate)} as fast {sides}: {times}."
+        return f"{cell.title} trained {fmt.ratio(speedup.estimate)} {as_fast}: {times}."
     if interval.low <= 1 <= interval.high:
         return (
-            f"{cell.title}: no difference in speed is shown between {cell.label} and "
-            f"{baseline.label}, {fmt.ratio(speedup.estimate, interval)}: {times}."
+            f"{cell.title}: no difference in speed is shown between {here} and "
+            f"{there}{where}, {fmt.ratio(speedup.estimate, interval)}: {times}."
         )
-    return f"{cell.title} trains {fmt.ratio(speedup.estimate, interval)} as fast {sides}: {times}."
+    return f"{cell.title} trains {fmt.ratio(speedup.estimate, interval)} {as_fast}: {times}."
+
+
+def asked_sentence(comparison: Comparison) -> str | None:
+    """Say what differs by intent where it is not the device alone; None where nothing is shown."""
+    if comparison.axis == "device" or comparison.speedup is None:
+        return None
+    return f"The two sides differ in {_ASKED[comparison.axis]}; all else was checked to be equal."
+
+
+def sides(comparison: Comparison) -> tuple[str, str]:
+    """Name the two sides by what they differ in: `cpu:threads=2` and `cpu:threads=1`."""
+    cell, baseline = comparison.cell, comparison.baseline
+    if baseline is None:
+        return cell.label, "the baseline"
+    if comparison.axis == "device":
+        return cell.name.without_variant, baseline.name.without_variant
+    here, there = (side.key.value(comparison.axis) for side in (cell, baseline))
+    return value_words(here), value_words(there)
+
+
+def value_words(value: str) -> str:
+    """Return how a sentence calls one value of an axis."""
+    return _VALUES.get(value, value)
+
+
+def shared_words(comparison: Comparison) -> str:
+    """Return what both sides share, to stand behind them: ` (float32, paper)`, ` on gpu:0`."""
+    if comparison.axis == "device":
+        variant = ", ".join(comparison.cell.name.variant.values())
+        return f" ({variant})" if variant else ""
+    return f" on {comparison.cell.name.without(comparison.axis)}"
 
 
 def refusal_sentence(alike: Sequence[Comparison]) -> str:
-    """Say why there is no speed-up of one or several networks on one device."""
-    titles = fmt.listed([each.cell.title for each in alike])
-    return f"{titles} on {alike[0].cell.label}: {alike[0].refusal}"
+    """Say why there is no speed-up of one or several networks, on one or several devices."""
+    labels = list(dict.fromkeys(each.cell.label for each in alike))
+    if len(labels) == 1:
+        names = f"{fmt.listed([each.cell.title for each in alike])} on {labels[0]}"
+    else:
+        each_on = [f"{each.cell.title} on {each.cell.label}" for each in alike]
+        more = each_on[_MOST_NAMED:]
+        rest = [f"{len(more)} more"] if len(more) > 1 else more
+        names = fmt.listed([*each_on[:_MOST_NAMED], *rest])
+    return f"{names}: {alike[0].refusal}"
 
 
 def refusals(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
-    """Say why speed-ups are missing, networks with the same reason together."""
-    groups: dict[tuple[str, str], list[Comparison]] = {}
+    """Say why speed-ups are missing, those with the same reason together."""
+    groups: dict[str, list[Comparison]] = {}
     for each in comparisons:
         if each.refusal:
-            groups.setdefault((each.cell.label, each.refusal), []).append(each)
+            groups.setdefault(each.refusal, []).append(each)
     return tuple(refusal_sentence(alike) for alike in groups.values())
-
-
-def quality_sentence(comparison: Comparison) -> str | None:
-    """Say whether a cell diagnoses as well as its baseline; None where nothing is compared."""
-    if comparison.speedup is None or comparison.baseline is None:
-        return None
-    verdict, here, there = comparison.verdict, comparison.cell.quality, comparison.baseline.quality
-    if verdict is None or here is None or there is None:
-        return "Whether both diagnose equally well can't be said: a side was not evaluated."
-    return (
-        f"{_verdict_words(verdict, one_run=_one_run(here, there))}: accuracy "
-        f"{fmt.share(here.accuracy)} against {fmt.share(there.accuracy)}, a difference of "
-        f"{fmt.points(verdict.difference, verdict.interval)} on "
-        f"{fmt.plural(here.images, 'test image')}.{_guessing(here, there)}"
-    )
-
-
-def pairing_sentence(comparison: Comparison) -> str | None:
-    """Say what the interval of the accuracies leaves out; None where it leaves out nothing."""
-    verdict = comparison.verdict
-    if verdict is None:
-        return None
-    if verdict.paired is None:
-        return (
-            "The predictions of single images could not be paired, so the interval is Newcombe's "
-            "unpaired one, which knows nothing of seeds and is usually wider."
-        )
-    if len(verdict.paired.repeats) == 1:
-        return "One run on a side: networks trained with another seed may differ in other ways."
-    return None
 
 
 def time_text(found: TimeToAccuracy) -> str:
@@ -121,6 +146,27 @@ def machines_sentence(comparison: Comparison) -> str | None:
     )
 
 
+def speedup_text(comparison: Comparison) -> str:
+    """Write a speed-up with its interval, or in a word why there is none."""
+    if comparison.is_baseline:
+        return "baseline"
+    if comparison.speedup is None:
+        return "refused" if comparison.differences else fmt.MISSING
+    text = fmt.ratio(comparison.speedup.estimate, comparison.speedup.interval)
+    return text if comparison.speedup.interval else f"{text}, no interval"
+
+
+def mean_sentence(label: str, mean: Combined, models: Sequence[str]) -> str:
+    """Say what a geometric mean over models is, and what its interval is about."""
+    about = ", an interval over the runs of these networks, not over others"
+    if mean.interval is None:
+        about = ", without an interval, since a network has none"
+    return (
+        f"{label}, geometric mean over {fmt.listed(models)}: "
+        f"{fmt.ratio(mean.estimate, mean.interval)}{about}."
+    )
+
+
 def why_no_interval(comparison: Comparison) -> str | None:
     """Say why a speed-up has no interval; None where it has one, or is none."""
     speedup = comparison.speedup
@@ -134,21 +180,6 @@ def why_no_interval(comparison: Comparison) -> str | None:
     return "The runs show no spread at all, so there is no interval."
 
 
-def quality_label(comparison: Comparison) -> str:
-    """Return the quality verdict in a word or two."""
-    if comparison.is_baseline:
-        return "baseline"
-    if comparison.speedup is None or comparison.baseline is None:
-        return "not compared"
-    here, there = comparison.cell.quality, comparison.baseline.quality
-    if comparison.verdict is None or here is None or there is None:
-        return "not evaluated"
-    if not here.beats_guessing and not there.beats_guessing:
-        return "neither beats guessing"
-    label = _LABELS[comparison.verdict.kind]
-    return f"{label}, one run" if comparison.verdict.conclusive and _one_run(here, there) else label
-
-
 def _runs(comparison: Comparison) -> str:
     speedup = comparison.speedup
     if speedup is None:
@@ -156,34 +187,3 @@ def _runs(comparison: Comparison) -> str:
     if speedup.baseline_runs == speedup.other_runs:
         return f"{fmt.plural(speedup.other_runs, 'run')} each"
     return f"{speedup.other_runs} against {fmt.plural(speedup.baseline_runs, 'run')}"
-
-
-def _verdict_words(verdict: QualityVerdict, *, one_run: bool) -> str:
-    margin = fmt.points(EQUIVALENCE_MARGIN).lstrip("+")
-    if verdict.kind == "equivalent":
-        return (
-            f"{'These two networks' if one_run else 'Both'} diagnose equally well, within {margin}"
-        )
-    if verdict.kind == "inconclusive":
-        return "Whether both diagnose equally well is inconclusive"
-    better = "better" if verdict.difference > 0 else "worse"
-    if one_run:
-        return f"These two networks don't diagnose equally well, this one is {better}"
-    return f"They don't diagnose equally well, it is {better}"
-
-
-def _one_run(here: Quality, there: Quality) -> bool:
-    """Whether a verdict is of two networks only: with one seed, it can't be of their devices."""
-    return min(len(here.accuracies), len(there.accuracies)) == 1
-
-
-def _guessing(here: Quality, there: Quality) -> str:
-    if here.beats_guessing and there.beats_guessing:
-        return ""
-    who = (
-        "Neither side is" if not (here.beats_guessing or there.beats_guessing) else "One side isn't"
-    )
-    return (
-        f" {who} shown to beat naming the largest class every time "
-        f"({fmt.share(here.largest_class)})."
-    )

@@ -28,7 +28,8 @@ class PairedFigures(Frozen):
         baseline_only: Images that only the baseline's network diagnosed rightly.
         other_only: Images that only this cell's network diagnosed rightly.
         mcnemar_p: Exact test of each repeat.
-        mcnemar_p_adjusted: Of all repeats by Bonferroni, then over all cells by Holm.
+        mcnemar_p_adjusted: Of all repeats by Bonferroni, then over all comparisons of one axis by
+            Holm.
     """
 
     repeats: tuple[int, ...]
@@ -78,21 +79,8 @@ class SpreadFigures(Frozen):
     runs: int
 
 
-class CellFigures(Frozen):
-    """One cell: its repeats, its times, and how it compares.
-
-    Attributes:
-        runs: The run ids of its completed repeats.
-        baseline: Whether others are compared with it.
-        refusal: Why there is no speed-up, naming what differs with both values.
-        quality_verdict: `baseline`, `equally good`, `not equally good` (either followed by
-            `, one run` where it is of two networks only), `inconclusive`, `neither beats
-            guessing`, `not compared` or `not evaluated`.
-        accuracy_spread: Test accuracy over the repeats, each with its own seed.
-        train_test_gap: Training accuracy of the last epoch, measured with augmentation and
-            dropout on, minus test accuracy.
-        verdict: The sentences that the report says of it.
-    """
+class PlacedFigures(Frozen):
+    """Which cell figures are of, and how the report calls it."""
 
     execution: str
     hostname: str
@@ -102,6 +90,42 @@ class CellFigures(Frozen):
     backend: str
     pipeline: str
     label: str
+
+
+class FullTimeFigures(Frozen):
+    """The time of all planned epochs, predicted from the few that were trained.
+
+    Attributes:
+        wall_s: From the start of a run to the end of its last epoch; geometric mean of the runs.
+        interval: The runs' 95 % intervals together; None where a run has none.
+        trained_epochs: Those that the prediction is made from.
+    """
+
+    wall_s: float
+    interval: Limits | None
+    trained_epochs: int
+    planned_epochs: int
+
+
+class CellFigures(PlacedFigures):
+    """One cell: its repeats, its times, and how it compares.
+
+    Attributes:
+        runs: The run ids of its completed repeats.
+        baseline: Whether others are compared with it.
+        refusal: Why there is no speed-up, naming what differs with both values.
+        quality_verdict: `baseline`, `equally good`, `not equally good` (either followed by
+            `, one run` where it is of two networks only), `inconclusive`, `neither beats
+            guessing`, `not compared`, `not evaluated`, `timing only`, `baseline, timing only`
+            or `baseline timing only`, where the cell was evaluated and its baseline was not.
+        timing_only: Whether its runs were stopped after a few timed epochs and diagnose nothing.
+        predicted: What all epochs would take, of such a cell.
+        accuracy_spread: Test accuracy over the repeats, each with its own seed.
+        train_test_gap: Training accuracy of the last epoch, measured with augmentation and
+            dropout on, minus test accuracy.
+        verdict: The sentences that the report says of it.
+    """
+
     runs: tuple[str, ...]
     repeats: int
     baseline: bool
@@ -112,6 +136,8 @@ class CellFigures(Frozen):
     refusal: str | None
     quality: QualityFigures | None
     quality_verdict: str
+    timing_only: bool = False
+    predicted: FullTimeFigures | None = None
     time_to_accuracy: TimeToAccuracyFigures | None = None
     accuracy_spread: SpreadFigures | None = None
     train_test_gap: SpreadFigures | None = None
@@ -125,6 +151,59 @@ class AcrossModels(Frozen):
     models: tuple[str, ...]
     speedup: float
     interval: Limits | None = None
+
+
+class AxisCellFigures(PlacedFigures):
+    """One cell beside the cell that differs from it in one axis alone.
+
+    Attributes:
+        value: Where it stands on the axis.
+        runs: The run ids of its completed repeats.
+        baseline_runs: Those of the cell that it is compared with; none where there is no such.
+        quality: Its accuracy, and the difference from that cell's; tests are adjusted over all
+            comparisons along the axis.
+        quality_verdict: As of a cell along the devices.
+    """
+
+    value: str
+    runs: tuple[str, ...]
+    baseline_runs: tuple[str, ...]
+    speedup: SpeedupFigures | None
+    refusal: str | None
+    quality: QualityFigures | None
+    quality_verdict: str
+
+
+class AxisFigures(Frozen):
+    """What one axis besides the device buys, all else equal.
+
+    Attributes:
+        baseline: The axis' first value, which the others are compared with.
+        verdict: The sentences that the report says of it.
+    """
+
+    axis: Literal["precision", "pipeline", "backend"]
+    baseline: str
+    comparisons: tuple[AxisCellFigures, ...]
+    across_models: tuple[AcrossModels, ...]
+    verdict: tuple[str, ...]
+
+
+class GuardFigures(Frozen):
+    """One answer to whether the times can be trusted.
+
+    Attributes:
+        status: `unknown` is what no record tells.
+        found: What was found, in a sentence.
+        advice: What to do next; None where all is well.
+        runs: How many runs it is about; 0 where all is well.
+    """
+
+    name: str
+    status: Literal["pass", "warn", "fail", "unknown"]
+    found: str
+    advice: str | None
+    runs: int
 
 
 class FailureFigures(Frozen):

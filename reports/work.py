@@ -9,6 +9,9 @@ from lungbench.record import RunRecord
 _DECISIVE = ("lungbench", "python", "keras", "numpy", "pillow")
 _OF_BACKEND = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}
 
+# Settings that decide who does the work and how often, or that have words of their own below.
+_NO_WORK = {"model", "device", "repeat", "seed", "timing_epochs", "augmentation", "weights"}
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -23,11 +26,13 @@ class Difference:
 
 
 def work_of(run: RunRecord) -> dict[str, str]:
-    """Return everything but the device that decides how much work a run is, in words."""
+    """Return everything but the device that decides how much work a run is, in words.
+
+    How many epochs were timed is none of it: a slow device is stopped after a few, and the steady
+    epochs of both sides are the same work.
+    """
     spec = run.spec
-    settings = spec.model_dump(
-        mode="json", exclude={"model", "device", "repeat", "seed", "augmentation", "weights"}
-    )
+    settings = spec.model_dump(mode="json", exclude=_NO_WORK)
     packages = (*_DECISIVE, *_OF_BACKEND[spec.backend])
     return {
         "schema version": str(run.schema_version),
@@ -46,12 +51,17 @@ def work_of(run: RunRecord) -> dict[str, str]:
 
 
 def differences(
-    baseline: Sequence[RunRecord], other: Sequence[RunRecord]
+    baseline: Sequence[RunRecord], other: Sequence[RunRecord], asked: str = "device"
 ) -> tuple[Difference, ...]:
     """Return what differs between any two runs of the two sides but the device and the repeat.
 
     A CPU and a GPU may stand in different machines; two CPUs, or two GPUs, may not, since nothing
     would tell the device from the machine.
+
+    Args:
+        baseline: One side.
+        other: The other side.
+        asked: The axis along which they are compared, which differs by intent.
     """
     before, after = [work_of(run) for run in baseline], [work_of(run) for run in other]
     if len({run.spec.device.kind for run in (*baseline, *other)}) == 1:
@@ -60,7 +70,7 @@ def differences(
                 facts["host"] = run.host.hostname
     # A fact that one side lacks belongs to its backend, and the backends are a fact themselves.
     keys = [key for key in before[0] if all(key in facts for facts in (*before, *after))]
-    found = (_difference(key, before, after) for key in keys)
+    found = (_difference(key, before, after) for key in keys if key != asked)
     return tuple(each for each in found if each)
 
 

@@ -1,4 +1,4 @@
-"""Device against device: the difference in accuracy, image by image, and what may be said of it."""
+"""Side against side: the difference in accuracy, image by image, and what may be said of it."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,15 @@ from reports import format as fmt
 from reports.blocks import Table, table
 from reports.comparison import Comparison
 from reports.quality import EQUIVALENCE_MARGIN, SIGNIFICANCE, QualityVerdict
-from reports.sentences import quality_label
+from reports.quality_sentences import quality_label
 
 AGAINST_READING = (
-    "Each device against the baseline on the same test images. The interval is paired: Tango's "
+    "Each cell against its baseline on the same test images. The interval is paired: Tango's "
     "score interval on the images that only one side diagnosed rightly; with several repeats it "
     "also holds what another seed would change (Hillis), with one it is of these two networks "
     "alone. McNemar's exact test is made for each repeat; repeats share their images, so their "
     "counts are summed for the eye only, and their p-values are joined by Bonferroni, then "
-    "adjusted over all rows by Holm. “Equally good” needs the whole interval within "
+    "adjusted over all rows of a table by Holm. “Equally good” needs the whole interval within "
     f"{fmt.points(EQUIVALENCE_MARGIN).lstrip('+')}, “not equally good” an interval without 0 and "
     f"an adjusted p of at most {SIGNIFICANCE}. An unpaired interval is Newcombe's, for sides "
     "whose predictions can't be paired."
@@ -33,14 +33,20 @@ _TITLES = (
 )
 
 
-def against(comparisons: Sequence[Comparison]) -> Table | None:
-    """Set every device against its baseline; None where nothing is compared."""
+def against(comparisons: Sequence[Comparison], caption: str) -> Table | None:
+    """Set every cell against its baseline; None where no diagnosis is compared."""
     rows = [
-        (each.cell.title, each.cell.label, *_texts(each, each.verdict))
+        (each.cell.title, each.cell.label, *_row(each))
         for each in comparisons
-        if each.verdict
+        if each.verdict or each.timed_only
     ]
-    return table("Accuracy, device against device", _TITLES, rows) if rows else None
+    return table(caption, _TITLES, rows) if any(each.verdict for each in comparisons) else None
+
+
+def _row(comparison: Comparison) -> tuple[str, ...]:
+    if comparison.verdict:
+        return _texts(comparison, comparison.verdict)
+    return (*[fmt.MISSING] * 6, quality_label(comparison))
 
 
 def _texts(comparison: Comparison, verdict: QualityVerdict) -> tuple[str, ...]:

@@ -7,9 +7,12 @@ from lungbench.record import ClassRates, Macro, Metrics, RunRecord
 from reports import format as fmt
 from reports.blocks import Table, table
 from reports.comparison import Cell, Study
+from reports.findings import AXIS_TITLES
+from reports.full_time import timed_only
 from reports.quality import accuracy_interval
 from reports.sections.against import AGAINST_READING, against
 from reports.sections.seeds import SEEDS_READING, seeds
+from reports.timing_only import TIMING_ONLY, trained_of_planned
 
 # The paper's columns, in its order.
 _RATES = ("accuracy", "precision", "recall", "specificity", "f1")
@@ -54,16 +57,17 @@ class Diagnosis:
     """The section on diagnosis.
 
     Attributes:
-        against: Every device against the baseline; None where nothing is compared.
-        against_reading: How to read that table.
+        against: Every device against the baseline, and every value of another axis against the
+            first, a table an axis; none where nothing is compared.
+        against_reading: How to read these tables.
         overview: Overall accuracy and macro means of every run, as the paper's Table VII.
         seeds: Spread over seeds and the train-test gap of every cell.
         seeds_reading: How to read that table, and what it can't show.
         warning: What some accuracies do not say; None where nothing is to be warned of.
-        unevaluated: Completed runs without metrics.
+        unevaluated: Completed runs without metrics, and why, a sentence each.
     """
 
-    against: Table | None
+    against: tuple[Table, ...]
     against_reading: str
     overview: Table | None
     seeds: Table | None
@@ -77,7 +81,11 @@ def diagnosis(study: Study) -> Diagnosis:
     """Build the section."""
     pairs = [(each.cell, run) for each in study.comparisons for run in each.cell.runs]
     evaluated = [(cell, run, run.metrics) for cell, run in pairs if run.metrics]
-    rows = [_overview_row(cell, run, metrics) for cell, run, metrics in evaluated]
+    rows = [
+        _overview_row(cell, run, run.metrics)
+        for cell, run in pairs
+        if run.metrics or (evaluated and timed_only(run))
+    ]
     titles = (
         "Network",
         "Device",
@@ -91,15 +99,33 @@ def diagnosis(study: Study) -> Diagnosis:
     )
     caption = "Overall accuracy, and the unweighted means over classes (the paper's Table VII)"
     return Diagnosis(
-        against=against(study.comparisons),
+        against=_against(study),
         against_reading=AGAINST_READING,
         overview=table(caption, titles, rows) if rows else None,
         seeds=seeds([each.cell for each in study.comparisons]),
         seeds_reading=SEEDS_READING,
         warning=weights_warning(study),
         runs=tuple(_run(cell, run, metrics) for cell, run, metrics in evaluated),
-        unevaluated=tuple(_title(cell, run) for cell, run in pairs if not run.metrics),
+        unevaluated=tuple(_unevaluated(cell, run) for cell, run in pairs if not run.metrics),
     )
+
+
+def _against(study: Study) -> tuple[Table, ...]:
+    tables = [against(study.comparisons, "Accuracy, device against device")]
+    for axis in study.axes:
+        title = AXIS_TITLES[axis.axis]
+        caption = f"Accuracy, {title[0].lower()}{title[1:]}, against {axis.baseline}"
+        tables.append(against(axis.comparisons, caption))
+    return tuple(each for each in tables if each)
+
+
+def _unevaluated(cell: Cell, run: RunRecord) -> str:
+    if timed_only(run):
+        return (
+            f"{_title(cell, run)}: {TIMING_ONLY}. It was stopped after {trained_of_planned(cell)} "
+            "to predict its time, so it diagnosed nothing."
+        )
+    return f"{_title(cell, run)} completed, but left no metrics."
 
 
 def weights_warning(study: Study) -> str | None:
@@ -146,11 +172,12 @@ def _overall(metrics: Metrics) -> str:
     return f"{accuracy} of {fmt.plural(images, 'test image')}"
 
 
-def _overview_row(cell: Cell, run: RunRecord, metrics: Metrics) -> tuple[str, ...]:
+def _overview_row(cell: Cell, run: RunRecord, metrics: Metrics | None) -> tuple[str, ...]:
+    first = (cell.title, cell.label, str(run.spec.repeat))
+    if metrics is None:
+        return (*first, TIMING_ONLY, *[fmt.MISSING] * len(_RATES))
     return (
-        cell.title,
-        cell.label,
-        str(run.spec.repeat),
+        *first,
         fmt.share_with_interval(metrics.overall_accuracy, accuracy_interval(metrics)),
         *_rate_texts(metrics.macro),
     )

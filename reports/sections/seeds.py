@@ -6,6 +6,7 @@ from reports import format as fmt
 from reports.blocks import Table, table
 from reports.comparison import Cell
 from reports.learning import Spread, accuracy_spread, gap_spread, training_spread
+from reports.timing_only import TIMING_ONLY
 
 SEEDS_READING = (
     "Each repeat has its own seed; with few repeats the standard deviation is itself uncertain. "
@@ -32,13 +33,21 @@ _TITLES = (
 
 def seeds(cells: Sequence[Cell]) -> Table | None:
     """Return every cell's spread over seeds and its train-test gap; None without test accuracy."""
+    tested = [(cell, accuracy_spread(cell)) for cell in cells]
     rows = [
-        (cell.title, cell.label, *_texts(found, training_spread(cell), gap_spread(cell)))
-        for cell in cells
-        if (found := accuracy_spread(cell))
+        (cell.title, cell.label, *_row(cell, found))
+        for cell, found in tested
+        if found or cell.timing_only
     ]
     caption = "Spread over seeds, and training against test accuracy"
-    return table(caption, _TITLES, rows, only_known=True) if rows else None
+    anything = any(found for _, found in tested)
+    return table(caption, _TITLES, rows, only_known=True) if anything else None
+
+
+def _row(cell: Cell, tested: Spread | None) -> tuple[str, ...]:
+    if tested is None:
+        return (fmt.count(len(cell.runs)), TIMING_ONLY, *[fmt.MISSING] * 5)
+    return _texts(tested, training_spread(cell), gap_spread(cell))
 
 
 def _texts(test: Spread, training: Spread | None, gap: Spread | None) -> tuple[str, ...]:

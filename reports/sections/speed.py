@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from lungbench import paper
 from lungbench.device import Device
 from lungbench.models import MODELS
-from lungbench.stats import Combined
 from reports import format as fmt
 from reports.bars import Axis, ForestRow, forest
 from reports.blocks import Fact, Figure, LegendEntry, Panel, Table, table
-from reports.comparison import Cell, Comparison, Study, combined_by_device
+from reports.comparison import Cell, Comparison, Study, combined_by_label
+from reports.quality_sentences import accuracy_text, quality_label
+from reports.sections.all_epochs import all_epochs
+from reports.sections.by_axis import ByAxis, by_axis
 from reports.sections.to_accuracy import TARGET_READING, to_accuracy
-from reports.sentences import quality_label, refusals
+from reports.sentences import mean_sentence, refusals, speedup_text
+from reports.timing_only import TIMING_ONLY
 from reports.work import work_of
 
 _READING = (
@@ -44,7 +47,9 @@ class Speed:
     Attributes:
         baseline: What all others are compared with, in a sentence.
         figure: None where nothing completed.
+        all_epochs: What the full training takes; None where no run was stopped early.
         across: The geometric means over models, a sentence each.
+        axes: What each further axis of the matrix buys.
         to_accuracy: Time to a validation accuracy; None where no baseline beats guessing.
         to_accuracy_reading: How to read that table.
         refusals: Why speed-ups are missing, a sentence each.
@@ -54,7 +59,9 @@ class Speed:
 
     baseline: str
     figure: Figure | None
+    all_epochs: Table | None
     across: tuple[str, ...]
+    axes: tuple[ByAxis, ...]
     to_accuracy: Table | None
     to_accuracy_reading: str
     refusals: tuple[str, ...]
@@ -67,11 +74,12 @@ def speed(study: Study) -> Speed:
     return Speed(
         baseline=_baseline(study),
         figure=_figure(study.comparisons) if study.comparisons else None,
+        all_epochs=all_epochs([each.cell for each in study.comparisons]),
         across=tuple(
-            f"{label}, geometric mean over {fmt.listed(models)}: "
-            f"{fmt.ratio(mean.estimate, mean.interval)}{_of_these(mean)}."
-            for label, (mean, models) in combined_by_device(study).items()
+            mean_sentence(label, *found)
+            for label, found in combined_by_label(study.comparisons).items()
         ),
+        axes=tuple(by_axis(axis) for axis in study.axes),
         to_accuracy=to_accuracy(study.comparisons),
         to_accuracy_reading=TARGET_READING,
         refusals=refusals(study.comparisons),
@@ -89,12 +97,6 @@ def _baseline(study: Study) -> str:
         "means of independent runs; the interval is Welch's on logarithms, over runs and not "
         "epochs. The first epoch holds tracing and compilation and is shown apart."
     )
-
-
-def _of_these(mean: Combined) -> str:
-    if mean.interval is None:
-        return ", without an interval, since a network has none"
-    return ", an interval over the runs of these networks, not over others"
 
 
 def _beside_the_paper(study: Study) -> str:
@@ -134,7 +136,7 @@ def _speedup_panel(comparisons: Sequence[Comparison]) -> Panel:
 def _speedup_row(comparison: Comparison) -> ForestRow:
     """Return a cell's row: empty where its speed-up is refused, 1 for the baseline."""
     cell, speedup = comparison.cell, comparison.speedup
-    row = ForestRow(cell.title, cell.label, comparison.is_baseline, None, reference=1.0)
+    row = ForestRow(*_place(cell), comparison.is_baseline, None, reference=1.0)
     reference = (comparison.baseline or cell).steady_epoch_s
     if reference is None or not (speedup or comparison.is_baseline):
         return row
@@ -149,11 +151,15 @@ def _speedup_row(comparison: Comparison) -> ForestRow:
     )
 
 
+def _place(cell: Cell) -> tuple[str, str]:
+    """Return the heading and the name of a cell's row: the variant makes names too long to draw."""
+    return ", ".join((cell.title, *cell.name.variant.values())), cell.name.without_variant
+
+
 def _epoch_panel(comparisons: Sequence[Comparison]) -> Panel:
     rows = [
         ForestRow(
-            group=each.cell.title,
-            label=each.cell.label,
+            *_place(each.cell),
             baseline=each.is_baseline,
             estimate=each.cell.steady_epoch_s,
             dots=each.cell.steady_epochs_s,
@@ -175,7 +181,7 @@ def _accuracy_panel(comparisons: Sequence[Comparison]) -> Panel:
     rows = [_accuracy_row(each) for each in comparisons]
     axis = Axis("overall accuracy, test images", highest=1.0, number_format=".0%")
     words = "; ".join(
-        f"{each.cell.title} on {each.cell.label} {_accuracy(each.cell)}" for each in comparisons
+        f"{each.cell.title} on {each.cell.label} {accuracy_text(each.cell)}" for each in comparisons
     )
     alternative = f"Overall accuracy on the test images: {words}."
     return Panel("Accuracy", forest(rows, axis, "accuracy", alternative), alternative)
@@ -183,9 +189,10 @@ def _accuracy_panel(comparisons: Sequence[Comparison]) -> Panel:
 
 def _accuracy_row(comparison: Comparison) -> ForestRow:
     cell, quality = comparison.cell, comparison.cell.quality
+    group, label = _place(cell)
     return ForestRow(
-        group=cell.title,
-        label=cell.label,
+        group,
+        f"{label}, {TIMING_ONLY}" if cell.timing_only else label,
         baseline=comparison.is_baseline,
         estimate=quality.accuracy if quality else None,
         low=quality.interval.low if quality else None,
@@ -210,26 +217,12 @@ def _row(comparison: Comparison) -> tuple[str, ...]:
         fmt.seconds(cell.first_epoch_s),
         fmt.seconds(cell.steady_epoch_s),
         fmt.significant(cell.mean_images_per_s),
-        _speedup_text(comparison),
-        _accuracy(cell),
+        speedup_text(comparison),
+        accuracy_text(cell),
         fmt.points(verdict.difference, verdict.interval) if verdict else fmt.MISSING,
         quality_label(comparison),
         fmt.ratio(published.estimate) if published else fmt.MISSING,
     )
-
-
-def _speedup_text(comparison: Comparison) -> str:
-    if comparison.is_baseline:
-        return "baseline"
-    if comparison.speedup is None:
-        return "refused" if comparison.differences else fmt.MISSING
-    text = fmt.ratio(comparison.speedup.estimate, comparison.speedup.interval)
-    return text if comparison.speedup.interval else f"{text}, no interval"
-
-
-def _accuracy(cell: Cell) -> str:
-    quality = cell.quality
-    return fmt.share_with_interval(quality.accuracy, quality.interval) if quality else fmt.MISSING
 
 
 def _published(comparison: Comparison) -> paper.PublishedSpeedup | None:

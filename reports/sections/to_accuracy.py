@@ -7,6 +7,7 @@ from reports.blocks import Table, table
 from reports.comparison import Comparison
 from reports.learning import TimeToAccuracy, time_to_accuracy
 from reports.sentences import time_text
+from reports.timing_only import TIMING_ONLY
 
 TARGET_READING = (
     "The target of each network is the highest multiple of 5 points of validation accuracy that "
@@ -28,7 +29,7 @@ _TITLES = (
 )
 
 
-_NO_TARGET = (*[fmt.MISSING] * 4, "no target")
+_NO_TIME = [fmt.MISSING] * 4
 
 
 def to_accuracy(comparisons: Sequence[Comparison]) -> Table | None:
@@ -37,10 +38,14 @@ def to_accuracy(comparisons: Sequence[Comparison]) -> Table | None:
     if not any(times for _, times in found):
         return None
     rows = [
-        (each.cell.title, each.cell.label, *(_texts(times, each) if times else _NO_TARGET))
+        (each.cell.title, each.cell.label, *(_texts(times, each) if times else _untimed(each)))
         for each, times in found
     ]
     return table("Training time to a validation accuracy", _TITLES, rows)
+
+
+def _untimed(comparison: Comparison) -> tuple[str, ...]:
+    return (*_NO_TIME, TIMING_ONLY if comparison.cell.timing_only else "no target")
 
 
 def _texts(found: TimeToAccuracy, comparison: Comparison) -> tuple[str, ...]:

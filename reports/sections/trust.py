@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lungbench.guards import Guard, Outcome, guards
+from lungbench.guards import Guard
 from reports import format as fmt
 from reports.comparison import Study
+from reports.guarding import guards_of, name_in_a_sentence, with_outcome
 from reports.load import Results
 
 TITLE = "Can these numbers be trusted?"
@@ -49,43 +50,15 @@ class Trust:
 
 def trust(executions: Sequence[Results], study: Study) -> Trust:
     """Build the section."""
-    judged = guards([run.record for run in execution.completed] for execution in executions)
-    found = (*judged, *_same_work(study))
+    found = guards_of(executions, study)
     total = sum(len(execution.completed) for execution in executions)
-    raised = (*_with(found, "fail"), *_with(found, "warn"))
+    raised = (*with_outcome(found, "fail"), *with_outcome(found, "warn"))
     return Trust(
         summary=_summary(found),
         raised=tuple(_raised(guard, total) for guard in raised),
-        passed=_with(found, "pass"),
-        unknown=_with(found, "unknown"),
+        passed=with_outcome(found, "pass"),
+        unknown=with_outcome(found, "unknown"),
         pointer=_pointer(found),
-    )
-
-
-def _with(found: Sequence[Guard], outcome: Outcome) -> tuple[Guard, ...]:
-    return tuple(guard for guard in found if guard.outcome == outcome)
-
-
-def _same_work(study: Study) -> tuple[Guard, ...]:
-    """Guard what must be equal on both sides; nothing to say where there is one side only."""
-    compared = [each for each in study.comparisons if each.baseline]
-    differing = [each for each in compared if each.differences]
-    if not compared:
-        return ()
-    name = "Same work on both sides"
-    if not differing:
-        said = "Data, versions and settings are equal on both sides of every comparison."
-        return (Guard(name, "pass", said),)
-    keys = dict.fromkeys(one.key for each in differing for one in each.differences)
-    return (
-        Guard(
-            name,
-            "fail",
-            f"{len(differing)} of {fmt.plural(len(compared), 'comparison')} differ in more than "
-            f"the device, so no speed-up is shown of them: {fmt.listed(list(keys))}.",
-            "Repeat one side so that these are equal.",
-            tuple(run.spec.label for each in differing for run in each.cell.runs),
-        ),
     )
 
 
@@ -126,6 +99,6 @@ def _pointer(found: Sequence[Guard]) -> str | None:
     counts = _counts(found)
     if not counts:
         return None
-    names = [guard.name.lower() for guard in (*_with(found, "fail"), *_with(found, "warn"))]
-    names = [name.replace("gpu", "GPU").replace("cpu", "CPU") for name in names]
+    raised = (*with_outcome(found, "fail"), *with_outcome(found, "warn"))
+    names = [name_in_a_sentence(guard.name) for guard in raised]
     return f"Of the guards on these times, {counts} ({'; '.join(names)}): see “{TITLE}”."

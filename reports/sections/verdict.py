@@ -1,15 +1,19 @@
 """What a reader must know in ten seconds."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lungbench.stats import Combined, Speedup
 from reports import format as fmt
-from reports.comparison import Comparison, Study, combined_by_device
+from reports.cells import Axis
+from reports.comparison import Comparison, Study, combined_by_label
+from reports.findings import axis_findings, device_findings, diagnosis_counts
 from reports.load import Failure, Results
+from reports.quality_sentences import quality_label
 from reports.sections.diagnosis import weights_warning
 from reports.sections.trust import Trust
-from reports.sentences import quality_label, refusals, verdict_sentences
+from reports.sentences import refusals, shared_words, sides
 
 _MOST_FIGURES = 4
 
@@ -54,8 +58,9 @@ class Verdict:
 
 def verdict(executions: Sequence[Results], study: Study, trusted: Trust) -> Verdict:
     """Sum the report up."""
-    said = [verdict_sentences(each) for each in study.comparisons if each.speedup]
-    said += [(refusal,) for refusal in refusals(study.comparisons)]
+    said = list(device_findings(study))
+    said += [finding for axis in study.axes for finding in axis_findings(axis)]
+    said += [(refusal,) for refusal in refusals(study.every)]
     return Verdict(
         figures=_figures(study),
         findings=tuple(Finding(first, tuple(rest)) for first, *rest in said),
@@ -64,31 +69,54 @@ def verdict(executions: Sequence[Results], study: Study, trusted: Trust) -> Verd
 
 
 def _figures(study: Study) -> tuple[KeyFigure, ...]:
-    shown = [_figure(each) for each in study.comparisons if each.speedup]
-    across = [
-        KeyFigure(
-            value=fmt.ratio(mean.estimate),
-            interval=_mean_words(mean),
-            label=f"{fmt.listed(models)} on {label}",
-            quality="quality: see each network",
-        )
-        for label, (mean, models) in combined_by_device(study).items()
-    ]
-    if len(shown) > _MOST_FIGURES:
+    """Return the first figures: one axis changed at a time, from the experiment's first cell."""
+    along = (study.comparisons, *(axis.comparisons for axis in study.axes))
+    plain = [[each for each in group if _from_first_cell(each, study)] for group in along]
+    shown = [_figure(each, each.speedup) for group in plain for each in group if each.speedup]
+    across = [figure for group in plain for figure in _mean_figures(group)]
+    if len(shown) > _MOST_FIGURES and across:
         return tuple(across[:_MOST_FIGURES])
     return (*shown, *across)[:_MOST_FIGURES]
 
 
-def _figure(comparison: Comparison) -> KeyFigure:
-    speedup, cell, baseline = comparison.speedup, comparison.cell, comparison.baseline
-    if speedup is None or baseline is None:
-        raise ValueError("only a speed-up makes a key figure")
+def _from_first_cell(comparison: Comparison, study: Study) -> bool:
+    """Whether a comparison starts from the first value of every axis but the one that it is of."""
+    first: list[tuple[Axis, str | None]] = [(each.axis, each.baseline) for each in study.axes]
+    first.append(("device", study.baseline_device))
+    key = comparison.cell.key
+    return all(key.value(axis) == value for axis, value in first if axis != comparison.axis)
+
+
+def _mean_figures(group: Sequence[Comparison]) -> list[KeyFigure]:
+    """Return the means over models of comparisons along one axis."""
+    by_label = defaultdict(list)
+    for each in group:
+        if each.speedup:
+            by_label[each.cell.label].append(each)
+    return [
+        KeyFigure(
+            value=fmt.ratio(mean.estimate),
+            interval=_mean_words(mean),
+            label=f"{fmt.listed(models)}, {_against(by_label[label][0])}",
+            quality=f"diagnosis: {diagnosis_counts(by_label[label])}",
+        )
+        for label, (mean, models) in combined_by_label(group).items()
+    ]
+
+
+def _figure(comparison: Comparison, speedup: Speedup) -> KeyFigure:
     return KeyFigure(
         value=fmt.ratio(speedup.estimate),
         interval=_interval_words(speedup),
-        label=f"{cell.title}, {cell.label} over {baseline.label}",
+        label=f"{comparison.cell.title}, {_against(comparison)}",
         quality=f"diagnosis: {quality_label(comparison)}",
     )
+
+
+def _against(comparison: Comparison) -> str:
+    """Say what stands against what: `JAX over TensorFlow on cpu`."""
+    here, there = sides(comparison)
+    return f"{here} over {there}{shared_words(comparison)}"
 
 
 def _mean_words(mean: Combined) -> str:
@@ -112,7 +140,7 @@ def _remarks(executions: Sequence[Results], study: Study, trusted: Trust) -> lis
     remarks = [note for execution in executions for note in execution.notes]
     if not completed:
         remarks.append("No run completed, so there is nothing to compare.")
-    elif not any(not each.is_baseline for each in study.comparisons):
+    elif all(each.is_baseline for each in study.every):
         remarks.append("Only the baseline device has completed runs, so there is no speed-up.")
     remarks += filter(None, (trusted.pointer, weights_warning(study)))
     if failures:

@@ -13,6 +13,7 @@ import pytest
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.data.images_csv import COLUMNS, IMAGES_FILE
 from lungbench.experiment import Experiment, RunSpec
+from lungbench.extrapolation import predicted
 from lungbench.job import LOG_FILE, PREDICTIONS_FILE, SAMPLES_FILE
 from lungbench.metrics import metrics_of
 from lungbench.nvml import GpuReading
@@ -70,6 +71,7 @@ GPU_HOST = CPU_HOST.model_copy(
 _EPOCH_S = {"cnn10": 4.2, "inceptionv3": 9.4, "vgg16": 17.8, "mobilenetv2": 3.1}
 _PARAMETERS = {"cnn10": 51_441_763, "inceptionv3": 28_376_035, "vgg16": 17_936_739}
 _SPEED = {"cpu": 1.0, "cpu:threads=1": 1.0, "cpu:threads=2": 1.84, "gpu:0": 14.0}
+_VARIANT_SPEED = {"mixed_bfloat16": 1.7, "mixed_float16": 1.1, "paper": 0.75, "jax": 1.2}
 _TRAIN_IMAGES = 115
 _TEST_OF_A_CLASS = 40
 
@@ -98,7 +100,10 @@ class Lab:
         host: Host = CPU_HOST,
         classes: tuple[str, ...] = PAPERS_CLASSES,
         fingerprint: str = "9f2c4be1aa03",
-        backend: str = "tensorflow",
+        precisions: tuple[str, ...] = ("float32",),
+        backends: tuple[str, ...] = ("tensorflow",),
+        pipelines: tuple[str, ...] = ("cached",),
+        timing_epochs: dict[str, int] | None = None,
         samples: bool = True,
         change: Change = unchanged,
     ) -> Path:
@@ -108,11 +113,14 @@ class Lab:
                 "name": name,
                 "data": {"image_size": 96},
                 "train": {"epochs": epochs, "batch_size": 16, "weights": "none"},
+                "measure": {"timing_epochs": timing_epochs or {}},
                 "matrix": {
                     "models": models,
                     "devices": devices,
+                    "precisions": precisions,
+                    "backends": backends,
+                    "pipelines": pipelines,
                     "repeats": repeats,
-                    "backends": [backend],
                 },
             }
         )
@@ -139,6 +147,7 @@ def completed(spec: RunSpec, facts: DataFacts, host: Host) -> RunRecord:
     random = Random(spec.run_id)
     epochs = _epochs(spec, random)
     steady = geometric_mean(epoch.train_s for epoch in epochs[1:]) if len(epochs) > 1 else None
+    cut_short = spec.epochs_to_train < spec.epochs
     ledger = Ledger(
         startup_s=4.1,
         build_s=1.3,
@@ -176,11 +185,12 @@ def completed(spec: RunSpec, facts: DataFacts, host: Host) -> RunRecord:
             steady_epoch_s=steady,
             images_per_s=_TRAIN_IMAGES / steady if steady else None,
             epoch_parts=_epoch_parts(steady) if steady else None,
+            predicted=predicted(epochs, spec.epochs) if cut_short else None,
             ledger=ledger,
         ),
         epochs=epochs,
         resources=_resources(spec),
-        metrics=_metrics(facts.classes, random),
+        metrics=None if cut_short else _metrics(facts.classes, random),
         artifacts={},
     )
 
@@ -193,9 +203,11 @@ def _epoch_parts(steady_s: float) -> EpochParts:
 
 
 def _epochs(spec: RunSpec, random: Random) -> tuple[Epoch, ...]:
-    typical_s = _EPOCH_S[spec.model] / _SPEED[str(spec.device)]
+    variant = (spec.precision, spec.pipeline, spec.backend)
+    faster = math.prod(_VARIANT_SPEED.get(value, 1.0) for value in variant)
+    typical_s = _EPOCH_S[spec.model] / _SPEED[str(spec.device)] / faster
     found, at = [], 5.4
-    for number in range(1, spec.epochs + 1):
+    for number in range(1, spec.epochs_to_train + 1):
         train_s = typical_s * random.uniform(0.97, 1.03) + (2.5 if number == 1 else 0)
         learnt = 1 - math.exp(-number / 2.5)
         found.append(
@@ -385,7 +397,33 @@ def _two_backends(lab: Lab) -> list[Path]:
     host = GPU_HOST.model_copy(update={"versions": versions})
     return [
         lab.execution(devices=("cpu",)),
-        lab.execution("20261123T090000Z", devices=("gpu:0",), host=host, backend="jax"),
+        lab.execution("20261123T090000Z", devices=("gpu:0",), host=host, backends=("jax",)),
+    ]
+
+
+def _every_axis(lab: Lab) -> list[Path]:
+    """Two devices, two precisions, two pipelines and three repeats: 24 runs."""
+    return [
+        lab.execution(
+            models=("cnn10",),
+            repeats=3,
+            precisions=("float32", "mixed_bfloat16"),
+            pipelines=("cached", "paper"),
+        )
+    ]
+
+
+def _timing_only(lab: Lab) -> list[Path]:
+    """A CPU that was timed for 3 of 120 epochs beside a GPU that trained them all."""
+    return [
+        lab.execution(
+            models=("cnn10", "vgg16"),
+            devices=("cpu", "gpu:0"),
+            epochs=120,
+            repeats=2,
+            host=GPU_HOST,
+            timing_epochs={"cpu": 2},
+        )
     ]
 
 
@@ -416,6 +454,8 @@ CASES: dict[str, Callable[[Lab], list[Path]]] = {
     "failing": _failing,
     "two_hosts": _two_hosts,
     "two_backends": _two_backends,
+    "every_axis": _every_axis,
+    "timing_only": _timing_only,
     "hostile": _hostile,
     "nothing": _nothing,
     "bare": _bare,

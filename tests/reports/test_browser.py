@@ -112,7 +112,9 @@ def _tab(port_file: Path) -> str:
     pytest.skip("Chromium did not start")
 
 
-@pytest.mark.parametrize("case", ["repeated", "two_hosts", "hostile", "failing"])
+@pytest.mark.parametrize(
+    "case", ["repeated", "two_hosts", "hostile", "failing", "every_axis", "timing_only"]
+)
 @pytest.mark.parametrize("width", [390, 1440])
 def test_a_page_never_scrolls_sideways(
     browser: Browser, reports: Any, case: str, width: int

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from lungbench.record import RunRecord
-from reports.comparison import Comparison, Study, combined_by_device, compare
+from reports.comparison import Comparison, Study, combined_by_label, compare
 from reports.load import load
 
 
@@ -138,13 +138,13 @@ def test_without_a_baseline_run_there_is_no_speed_up(lab: Any) -> None:
 def test_several_models_have_a_geometric_mean(lab: Any) -> None:
     found = study(lab.execution(models=("cnn10", "vgg16")))
     estimates = [each.speedup.estimate for each in found.comparisons if each.speedup]
-    [(mean, titles)] = combined_by_device(found).values()
+    [(mean, titles)] = combined_by_label(found.comparisons).values()
     assert mean.estimate == pytest.approx((estimates[0] * estimates[1]) ** 0.5)
     assert titles == ("10-layer CNN", "VGG16")
 
 
 def test_one_model_has_no_mean_over_models(lab: Any) -> None:
-    assert combined_by_device(study(lab.execution(models=("cnn10",)))) == {}
+    assert combined_by_label(study(lab.execution(models=("cnn10",))).comparisons) == {}
 
 
 def test_a_resumed_run_is_kept_out_of_the_times(lab: Any) -> None:

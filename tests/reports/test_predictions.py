@@ -8,7 +8,8 @@ from reports.comparison import Comparison, compare
 from reports.load import load
 from reports.predictions import outcomes_of, pair_up
 from reports.quality import QualityVerdict
-from reports.sentences import quality_label, verdict_sentences
+from reports.quality_sentences import quality_label
+from reports.sentences import verdict_sentences
 
 
 def compared(folder: Path) -> Comparison:

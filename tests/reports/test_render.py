@@ -162,6 +162,49 @@ def test_the_page_sets_device_against_device_with_the_figures_of_the_summary(rep
     assert "Training time to a validation accuracy" in shown
 
 
+def test_the_page_shows_every_axis_with_the_figures_of_the_summary(reports: Any) -> None:
+    case = reports["every_axis"]
+    shown = read(case.html).words
+    speed = shown.partition("Speed-up The baseline")[2].partition("Diagnosis All rates")[0]
+    for axis in write_summary(case.folders[0]).axes:
+        title = {"precision": "By precision", "pipeline": "By input pipeline"}[axis.axis]
+        part = speed.partition(f"{title} Each row")[2]
+        assert "The two sides differ in" in part
+        assert all(sentence in shown for sentence in axis.verdict)
+        for each in axis.comparisons:
+            assert each.speedup is not None
+            assert each.speedup.interval is not None
+            assert each.quality is not None
+            assert each.quality.difference is not None
+            assert each.quality.difference_interval is not None
+            assert each.quality.paired is not None
+            ratio = Interval(each.speedup.interval.low, each.speedup.interval.high)
+            assert fmt.ratio(each.speedup.estimate, ratio) in part
+            limits = each.quality.difference_interval
+            assert fmt.points(each.quality.difference, Interval(limits.low, limits.high)) in part
+            assert fmt.p_value(each.quality.paired.mcnemar_p_adjusted) in shown
+
+
+def test_rows_of_drawings_are_told_apart_by_their_headings(reports: Any) -> None:
+    drawing = re.findall(r"<svg.*?</svg>", reports["every_axis"].html, re.DOTALL)[0]
+    names = re.findall(r"<text[^>]*>([^<]*)</text>", drawing)
+    headings = [name for name in names if name.startswith("10-layer CNN")]
+    assert headings == [
+        f"10-layer CNN, {precision}, {pipeline}"
+        for precision in ("float32", "mixed_bfloat16")
+        for pipeline in ("cached", "paper")
+    ]
+    assert "…" not in "".join(names)  # nothing is cut off
+
+
+def test_a_predicted_time_is_shown_as_such(reports: Any) -> None:
+    shown = read(reports["timing_only"].html).words
+    assert "Time of all epochs" in shown
+    assert "predicted from 3 of 120 epochs" in shown
+    verdict = reports["timing_only"].html.partition('<section id="trust"')[0]
+    assert "this speed-up has no quality evidence" in verdict
+
+
 def test_one_run_a_cell_has_no_interval_and_the_page_says_so(reports: Any) -> None:
     shown = read(reports["complete"].html).words
     assert "One run on a side, so there is no interval" in shown

@@ -59,6 +59,24 @@ def test_a_summary_lists_what_failed(lab: Any) -> None:
     assert [each.status for each in summary.failures] == ["missing", "missing"]
 
 
+def test_a_summary_says_whether_its_times_can_be_trusted(lab: Any) -> None:
+    guards = {each.name: each for each in write_summary(lab.execution(models=("cnn10",))).guards}
+    repeats = guards["Repeats"]
+    assert (repeats.status, repeats.runs) == ("fail", 2)  # one run of each device
+    assert repeats.advice is not None
+    assert "matrix.repeats" in repeats.advice
+    assert guards["Same work on both sides"].status == "pass"
+    assert guards["Steady epochs"].runs == 0
+    assert guards["CPU quota"].status == "unknown"
+
+
+def test_guards_stay_short_with_many_runs(lab: Any) -> None:
+    few = write_summary(lab.execution(models=("cnn10",), repeats=1, samples=False))
+    many = write_summary(lab.execution("20261123T090000Z", repeats=2, samples=False))
+    sizes = [sum(len(guard.model_dump_json()) for guard in each.guards) for each in (few, many)]
+    assert max(sizes) < 1.2 * min(sizes)  # six times the runs
+
+
 def test_no_summary_is_written_where_there_is_no_execution(tmp_path: Path) -> None:
     with pytest.raises(LungbenchError):
         write_summary(tmp_path)

@@ -121,6 +121,25 @@ def test_different_data_on_the_two_sides_is_a_failure_that_names_it(lab: Any) ->
     assert "3 of 3 comparisons" in raised.guard.found
 
 
+def test_a_difference_along_another_axis_is_a_failure_too(lab: Any) -> None:
+    def longer(record: RunRecord) -> RunRecord:
+        spec = record.spec
+        if spec.precision == "mixed_bfloat16":
+            spec = spec.model_copy(update={"batch_size": 8})
+        return using()(record.model_copy(update={"spec": spec}))
+
+    folder = lab.execution(
+        models=("cnn10",),
+        devices=("cpu:threads=2",),
+        precisions=("float32", "mixed_bfloat16"),
+        repeats=3,
+        change=longer,
+    )
+    (raised,) = of(folder).raised
+    assert raised.guard.outcome == "fail"
+    assert raised.guard.found.endswith("so no speed-up is shown of them: batch size.")
+
+
 @pytest.mark.parametrize("outcome", ["interrupted", "failed"])
 def test_without_a_completed_run_there_is_nothing_to_judge(lab: Any, outcome: str) -> None:
     found = of(lab.execution(change=lambda run: run.model_copy(update={"status": outcome})))
