@@ -17,6 +17,7 @@ _CHECKS: tuple[Callable[[Asked], Iterator[Check]], ...] = (
     machine.processors,
     machine.memory,
     machine.disk,
+    machine.energy,
     gpus.nvml,
     gpus.gpus,
     wanted.data,

@@ -121,6 +121,8 @@ class Ledger(Frozen):
         first_epoch_s: Training of the first epoch, which holds tracing and compilation.
         train_s: Training of the later epochs.
         control_s: The control legs after the training.
+        lost_s: Work of interrupted attempts that no checkpoint held; None where all was done in
+            one.
         other_s: What is left of the wall time.
     """
 
@@ -133,6 +135,7 @@ class Ledger(Frozen):
     evaluate_s: float | None = None
     save_s: float | None = None
     control_s: float | None = None
+    lost_s: float | None = None
     other_s: float | None = None
 
 
@@ -169,7 +172,8 @@ class Timing(Frozen):
     """How long a run took.
 
     Attributes:
-        wall_s: From the start of the process to its end, as its parent measured it.
+        wall_s: From the start of the process to its end, as its parent measured it; of a resumed
+            run the sum over its attempts.
         first_epoch_s: Training time of the first epoch, which holds tracing and compilation.
         steady_epoch_s: Geometric mean of the later epochs' training times.
         images_per_s: Training images per second over the steady epochs.
@@ -187,10 +191,34 @@ class Timing(Frozen):
     ledger: Ledger = Ledger()
 
 
+class Resumption(Frozen):
+    """A checkpoint that a training went on from.
+
+    Attributes:
+        epochs: Epochs that were complete in it.
+        batches: Steps that it had done of the next one.
+        attempts: Processes that have worked on the training, the last one included.
+        exact: Whether the result is the uninterrupted one's to the last bit, as far as versions,
+            processors and flags decide that.
+        differences: What was different, with both values.
+    """
+
+    epochs: int
+    batches: int
+    attempts: int
+    exact: bool
+    differences: tuple[str, ...] = ()
+
+
 class Epoch(Frozen):
-    """One epoch, as the child wrote it; `started_s` counts from the start of its process."""
+    """One epoch, as the child wrote it; `started_s` counts from the start of its process.
+
+    Attributes:
+        attempt: The how-manieth process of the training ended it.
+    """
 
     epoch: int = Field(ge=1)
+    attempt: int = Field(1, ge=1)
     started_s: float
     train_s: float
     validation_s: float | None = None
@@ -211,6 +239,9 @@ class Resources(Frozen):
         gpu_percent_mean: Mean utilisation of the selected GPUs, idle samples counted.
         gpu_memory_peak_bytes: Largest memory in use on the selected GPUs together.
         energy_j: Energy of the selected GPUs; None where NVML can't tell.
+        node_energy_j: Energy of the whole node by domain, other processes included, as the
+            processors count it (`lungbench.rapl`). Domains overlap; None where none can be read.
+        node_energy_missing: Why domains are missing from it.
         coverage_percent: Readings taken of those due.
         sampler_overhead_percent: CPU time of the sampler; 100 is one core.
         other_load_percent: CPU time of other processes on the host; 100 is one core.
@@ -242,6 +273,8 @@ class Resources(Frozen):
     gpu_sm_clock_mean_mhz: float | None = None
     gpu_throttle_reasons: tuple[str, ...] | None = None
     energy_j: float | None = None
+    node_energy_j: dict[str, float] | None = None
+    node_energy_missing: str | None = None
     coverage_percent: float | None = None
     sampler_overhead_percent: float | None = None
     other_load_percent: float | None = None
@@ -296,7 +329,11 @@ class Metrics(Frozen):
 
 
 class RunRecord(Frozen):
-    """One training, whole: read from and written to `record.json`."""
+    """One training, whole: read from and written to `record.json`.
+
+    Attributes:
+        device_seen: The processors that the backend saw: `cpu`, or how many GPUs, as `2 gpu`.
+    """
 
     schema_version: Literal[1] = SCHEMA_VERSION
     run_id: str
@@ -305,9 +342,11 @@ class RunRecord(Frozen):
     started: datetime
     spec: RunSpec
     host: Host
+    device_seen: str | None = None
     data: DataFacts
     model: ModelFacts | None = None
     timing: Timing | None = None
+    resumption: Resumption | None = None
     controls: Controls | None = None
     epochs: tuple[Epoch, ...] = ()
     resources: Resources | None = None

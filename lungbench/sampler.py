@@ -16,6 +16,7 @@ import psutil
 
 from lungbench.nvml import Library, Nvml, open_nvml
 from lungbench.process_tree import ProcessTree
+from lungbench.rapl import Meter
 from lungbench.record import Resources
 from lungbench.samples import Sample, SampleFile, read_samples, summarise, tick
 
@@ -38,10 +39,11 @@ class Sampler:
         interval_s: Seconds between two readings.
         gpus: NVML indices of the GPUs to read.
         library: The NVML module; None imports pynvml.
+        root: Where /sys is, with the node's energy.
 
     Attributes:
         failure: Why sampling ended early; None where it did not.
-        missing: Why values of the GPUs are missing, by `gpu 0 power_w` or `nvml`.
+        missing: Why values are missing, by `gpu 0 power_w`, `nvml` or `energy of the node`.
     """
 
     def __init__(
@@ -53,11 +55,13 @@ class Sampler:
         interval_s: float = 1.0,
         gpus: Sequence[int] = (),
         library: Library = None,
+        root: Path = Path("/"),
     ) -> None:
         self.failure: str | None = None
         self.missing: dict[str, str] = {}
         self._out, self._started, self._interval_s = out, started, interval_s
         self._gpus, self._library = tuple(gpus), library
+        self._meter = Meter(root)
         self._tree = ProcessTree(pid)
         self._tree_rate = _Rate(0.0, 0.0)
         self._host_rate = _Rate()
@@ -78,12 +82,13 @@ class Sampler:
             self._thread.join(_JOIN_S)
         if self._thread.is_alive():
             self._fail(TimeoutError(f"the last reading took more than {_JOIN_S:g} s"))
-        return summarise(
+        summary = summarise(
             self._samples(),
             interval_s=self._interval_s,
             elapsed_s=elapsed_s,
             sampler_cpu_s=self._cpu_s,
         )
+        return summary.model_copy(update={"node_energy_missing": self._meter.reason})
 
     def _samples(self) -> dict[str, list[float | None]]:
         try:
@@ -101,7 +106,8 @@ class Sampler:
 
     def _run(self) -> None:
         try:
-            with self._nvml() as nvml, SampleFile(self._out, self._gpus) as file:
+            file = SampleFile(self._out, self._gpus, self._meter.domains)
+            with file, self._nvml() as nvml:
                 for _ in self._moments():
                     file.write(self._sample(nvml))
                     self._cpu_s = time.thread_time()
@@ -145,12 +151,15 @@ class Sampler:
             steal_percent=None if steal is None else steal / processors,
             gpu_strangers=strangers,
             gpus=gpus,
+            node_energy_j=self._meter.read(t_s),
         )
 
     def _note(self, nvml: Nvml) -> None:
         self.missing = dict(nvml.missing)
         if nvml.unavailable:
             self.missing["nvml"] = nvml.unavailable
+        if self._meter.reason:
+            self.missing["energy of the node"] = self._meter.reason
 
 
 class _Rate:

@@ -17,12 +17,15 @@ An empty cell is a missing value. The columns, in base units:
     gpuN_sm_clock_mhz, gpuN_memory_clock_mhz
     gpuN_energy_j             a counter since the driver was loaded; differences are energy
     gpuN_throttle_bits        NVML's bits, 0 is none; `lungbench.nvml.throttle_names` reads them
+    node_D_energy_j           what a domain of `lungbench.rapl`, such as package-0, used since the
+                              first row, everything on the node counted; domains overlap
 
 The first row is read at the start and the last one at the end; those between are due at whole
 multiples of the interval.
 """
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -56,10 +59,13 @@ class Sample:
     steal_percent: float | None = None
     gpu_strangers: int | None = None
     gpus: tuple[GpuReading, ...] = ()
+    node_energy_j: tuple[float | None, ...] = ()
 
 
-_HOST_COLUMNS = tuple(field.name for field in fields(Sample) if field.name != "gpus")
+_SEVERAL = ("gpus", "node_energy_j")  # of one GPU or domain a column or more each
+_HOST_COLUMNS = tuple(field.name for field in fields(Sample) if field.name not in _SEVERAL)
 _GPU_COLUMNS = tuple(field.name for field in fields(GpuReading))
+_NODE_COLUMN = re.compile(r"node_(.+)_energy_j")
 
 
 class SampleFile:
@@ -68,17 +74,18 @@ class SampleFile:
     Args:
         path: Replaced if it is there.
         gpus: NVML indices, in the order in which samples carry their readings.
+        domains: Domains of the node's energy, in the order in which samples carry it.
 
     Raises:
         OSError: The file can't be written.
     """
 
-    def __init__(self, path: Path, gpus: Sequence[int] = ()) -> None:
+    def __init__(self, path: Path, gpus: Sequence[int] = (), domains: Sequence[str] = ()) -> None:
         self._raw = path.open("wb")
         self._zip = gzip.GzipFile(fileobj=self._raw, mode="wb", filename="", mtime=0)
         self._rows = 0
         try:
-            self._write(_header(gpus))
+            self._write(_header(gpus, domains))
             self._flush()
         except OSError:
             with suppress(OSError), self._raw:
@@ -88,7 +95,8 @@ class SampleFile:
     def write(self, sample: Sample) -> None:
         """Append one row."""
         hosted = [getattr(sample, name) for name in _HOST_COLUMNS]
-        self._write([_cell(v) for v in (*hosted, *(v for g in sample.gpus for v in astuple(g)))])
+        of_gpus = [value for gpu in sample.gpus for value in astuple(gpu)]
+        self._write([_cell(value) for value in (*hosted, *of_gpus, *sample.node_energy_j)])
         self._rows += 1
         if self._rows % _ROWS_PER_FLUSH == 0:
             self._flush()
@@ -166,6 +174,7 @@ def summarise(
         gpu_sm_clock_mean_mhz=_mean_of(over_time.mean(column) for column in clock),
         gpu_throttle_reasons=_throttles(bits),
         energy_j=_energy_j(_of_gpus(samples, "energy_j")),
+        node_energy_j=_node_energy_j(samples),
         coverage_percent=_coverage(samples.get("t_s", []), interval_s, elapsed_s),
         sampler_overhead_percent=_share(sampler_cpu_s, elapsed_s),
         other_load_percent=over_time.mean(samples.get("other_load_percent", [])),
@@ -183,8 +192,9 @@ def tick(elapsed_s: float, interval_s: float) -> int:
     return int(elapsed_s / interval_s + 0.01)
 
 
-def _header(gpus: Sequence[int]) -> list[str]:
-    return [*_HOST_COLUMNS, *(f"gpu{index}_{name}" for index in gpus for name in _GPU_COLUMNS)]
+def _header(gpus: Sequence[int], domains: Sequence[str]) -> list[str]:
+    of_gpus = [f"gpu{index}_{name}" for index in gpus for name in _GPU_COLUMNS]
+    return [*_HOST_COLUMNS, *of_gpus, *(f"node_{domain}_energy_j" for domain in domains)]
 
 
 def _cell(value: float | None) -> str:
@@ -286,13 +296,22 @@ def _throttled(columns: Sequence[Sequence[float | None]]) -> list[float | None]:
 
 def _energy_j(columns: Sequence[Sequence[float | None]]) -> float | None:
     """Add up what the counters gained; None where one lacks its first or last reading."""
-    gains = []
-    for column in columns:
-        first, last = (column[0], column[-1]) if column else (None, None)
-        if first is None or last is None or last < first:  # a reloaded driver counts anew
-            return None
-        gains.append(last - first)
-    return sum(gains) if gains else None
+    gains = [_gained(column) for column in columns]
+    known = [gain for gain in gains if gain is not None]
+    return sum(known) if known and len(known) == len(gains) else None
+
+
+def _node_energy_j(samples: Samples) -> dict[str, float] | None:
+    """Return what each domain used; None where none was read from the first row to the last."""
+    found = ((_NODE_COLUMN.fullmatch(name), _gained(column)) for name, column in samples.items())
+    return {name[1]: gain for name, gain in found if name and gain is not None} or None
+
+
+def _gained(column: Sequence[float | None]) -> float | None:
+    first, last = (column[0], column[-1]) if column else (None, None)
+    if first is None or last is None or last < first:  # a reloaded driver counts anew
+        return None
+    return last - first
 
 
 def _coverage(t_s: Sequence[float | None], interval_s: float, elapsed_s: float) -> float | None:

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 import psutil
 
 from lungbench.checks import GB, Asked, Check
+from lungbench.rapl import Meter
 
 _ENOUGH_MEMORY_BYTES = 4 * GB
 _ENOUGH_DISK_BYTES = 5 * GB
+
+# They are root's because fine readings of power can betray what other users' programs compute.
+_ALLOW = (
+    "records hold null for it; an administrator can let a group G read it until the next boot: "
+    "chgrp G /sys/class/powercap/intel-rapl:*/energy_uj && "
+    "chmod g+r /sys/class/powercap/intel-rapl:*/energy_uj (not all users: power betrays secrets)."
+)
 
 
 def processors(asked: Asked) -> Iterator[Check]:
@@ -48,6 +56,19 @@ def disk(asked: Asked) -> Iterator[Check]:
     else:
         advice = f"free some, or {elsewhere}"
         yield Check("disk", "warn", f"{found}; {_gb(_ENOUGH_DISK_BYTES)} are advised", advice)
+
+
+def energy(asked: Asked) -> Iterator[Check]:
+    """See whether the node's energy counters can be read; a run without them is as good."""
+    meter = Meter(asked.root)
+    readable = ", ".join(meter.domains)
+    if meter.domains and not meter.missing:
+        yield Check("energy", "pass", f"RAPL counts {readable}")
+    elif "rapl" in meter.missing:
+        yield Check("energy", "pass", f"RAPL has {meter.missing['rapl']}")
+    else:
+        also = f"; {readable} can be read" if readable else ""
+        yield Check("energy", "warn", f"RAPL unreadable: {meter.reason}{also}", _ALLOW)
 
 
 def _gb(size_bytes: int) -> str:

@@ -125,8 +125,11 @@ def achieved_flops_per_s(run: RunRecord) -> float | None:
 
 
 def images_per_j(run: RunRecord) -> float | None:
-    """Return the images trained per joule of the GPUs over the whole run; None without a meter."""
-    if not (run.resources and run.resources.energy_j):
+    """Return the images trained per joule of the GPUs over the whole run.
+
+    None without a meter, and of a resumed run, whose meter saw its last attempt only.
+    """
+    if not (run.resources and run.resources.energy_j) or run.resumption:
         return None
     return len(run.epochs) * sum(run.data.counts["train"].values()) / run.resources.energy_j
 

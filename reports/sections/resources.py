@@ -10,6 +10,7 @@ from reports.blocks import Figure, LegendEntry, Panel, Table, table
 from reports.charts import timelines
 from reports.comparison import Cell, Study
 from reports.load import Results, Run
+from reports.sections.energy import ENERGY_READING, energy, unmetered
 from reports.timeline import timeline
 
 _READING = (
@@ -53,6 +54,7 @@ _USE_TITLES = (
     "#Others' load",
     "#Others' load, 95%",
     "#Kept by hypervisor",
+    "#GPUs seen",
     "#GPU",
     "#GPU memory, peak",
     "#GPU power",
@@ -71,12 +73,16 @@ class ResourceUse:
         use: The table, where there is nothing drawn that it belongs to.
         timelines: None where no run left samples.
         chosen: Which runs are drawn, and which have nothing to draw.
+        energy: None where nothing was metered.
+        energy_reading: How to read it, or why the node's is unknown; empty where nobody asked.
         ledger: None where no run left times.
     """
 
     use: Table | None
     timelines: Figure | None
     chosen: str
+    energy: Table | None
+    energy_reading: str
     ledger: Figure | None
 
 
@@ -86,12 +92,16 @@ def resources(executions: Sequence[Results], study: Study) -> ResourceUse:
     rows = [_use_row(cell, run, run.resources) for cell, run in pairs if run.resources]
     use = table(_USE_CAPTION, _USE_TITLES, rows, only_known=True) if rows else None
     panels, without = _panels(executions, study)
+    metered = energy(pairs)
+    reading = ENERGY_READING if metered else ""
     return ResourceUse(
         use=None if panels else use,
         timelines=Figure(_READING, tuple(panels), use, _LEGEND, open_table=True)
         if panels
         else None,
         chosen=_chosen(study, without),
+        energy=metered,
+        energy_reading=" ".join(filter(None, (reading, unmetered(pairs)))),
         ledger=_ledger(pairs),
     )
 
@@ -150,6 +160,7 @@ def _use_row(cell: Cell, run: RunRecord, used: Resources) -> tuple[str, ...]:
         fmt.percent(used.other_load_percent),
         fmt.percent(used.other_load_p95_percent),
         fmt.percent(used.steal_percent),
+        _gpus_seen(run),
         fmt.percent(used.gpu_percent_mean),
         fmt.size(used.gpu_memory_peak_bytes),
         fmt.power(used.gpu_power_mean_w),
@@ -158,6 +169,12 @@ def _use_row(cell: Cell, run: RunRecord, used: Resources) -> tuple[str, ...]:
         _coverage(used),
         fmt.percent(_tool_percent(used)),
     )
+
+
+def _gpus_seen(run: RunRecord) -> str:
+    """Return how many GPUs the backend saw, such as 2 of `2 gpu`."""
+    count, _, gpu = (run.device_seen or "").partition(" ")
+    return count if gpu else fmt.MISSING
 
 
 def _tool_percent(used: Resources) -> float | None:

@@ -19,7 +19,7 @@ def test_a_machine_is_examined_whole_and_only_what_is_wrong_gets_advice(
 ) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     found = {check.name: check for check in checks(QUICK, tmp_path)}
-    names = "python, dependencies, prefect server, processors, memory, disk, nvml, gpus"
+    names = "python, dependencies, prefect server, processors, memory, disk, energy, nvml, gpus"
     assert list(found) == [*names.split(", "), "data", "devices", "backends", "weights"]
     assert all((check.outcome == "pass") == (check.advice is None) for check in found.values())
 
@@ -42,4 +42,4 @@ def test_a_check_that_breaks_is_a_failed_check_and_the_others_go_on(
 
 def test_every_check_is_in_the_table_once() -> None:
     names = [check.__name__ for check in doctor._CHECKS]
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 13

@@ -337,7 +337,7 @@ def test_a_gpu_that_is_lost_leaves_its_cells_empty_and_says_why(
     resources = sampler.stop()
     assert resources.gpu_power_mean_w is None
     assert resources.gpu_percent_mean == pytest.approx(87.0)
-    assert sampler.missing == {"gpu 0 power_w": "GPU is lost"}
+    assert sampler.missing["gpu 0 power_w"] == "GPU is lost"
 
 
 def test_a_machine_without_nvml_leaves_every_gpu_cell_empty(
@@ -362,3 +362,35 @@ def test_an_unforeseen_failure_of_the_gpu_ends_the_sampling_only(
     sampler.start()
     assert sampler.stop().coverage_percent == 0.0
     assert sampler.failure == "RuntimeError: unforeseen"
+
+
+def test_the_nodes_energy_is_read_with_every_sample(
+    start: Start, out: Path, tmp_path: Path
+) -> None:
+    zone = tmp_path / "sys/class/powercap/intel-rapl:0"
+    zone.mkdir(parents=True)
+    for name, text in (("name", "package-0"), ("max_energy_range_uj", "1000000000")):
+        (zone / name).write_text(text)
+    (zone / "energy_uj").write_text("999000000")
+    process = start(SLEEPS)
+    sampler = Sampler(process.pid, out=out, started=time.monotonic(), interval_s=0.1, root=tmp_path)
+    sampler.start()
+    until(later(0.25))
+    (zone / "energy_uj").write_text("1500000")  # it started again from 0
+    resources = sampler.stop()
+    assert sampler.failure is None
+    assert resources.node_energy_j == {"package-0": 2.5}
+    assert resources.node_energy_missing is None
+
+
+def test_a_node_without_counters_says_why_its_energy_is_unknown(
+    start: Start, out: Path, tmp_path: Path
+) -> None:
+    process = start(SLEEPS)
+    sampler = Sampler(process.pid, out=out, started=time.monotonic(), interval_s=0.1, root=tmp_path)
+    sampler.start()
+    until(later(0.15))
+    resources = sampler.stop()
+    assert resources.node_energy_j is None
+    assert "no counter" in str(resources.node_energy_missing)
+    assert sampler.missing["energy of the node"] == resources.node_energy_missing

@@ -289,3 +289,20 @@ def test_a_reading_at_its_due_moment_belongs_to_it(number: int, interval_s: floa
 
 def test_the_samplers_own_cost_is_percent_of_one_core() -> None:
     assert summary({}, elapsed_s=10.0, cpu_s=0.05).sampler_overhead_percent == pytest.approx(0.5)
+
+
+def test_the_nodes_energy_is_what_each_domain_gained(tmp_path: Path) -> None:
+    path = tmp_path / "samples.csv.gz"
+    with SampleFile(path, gpus=(0,), domains=("package-0", "dram-0")) as file:
+        file.write(Sample(1.0, gpus=(GPU,), node_energy_j=(0.0, 0.0)))
+        file.write(Sample(2.0, gpus=(GPU,), node_energy_j=(90.5, 4.25)))
+        file.write(Sample(3.0, gpus=(GPU,), node_energy_j=(181.0, None)))
+    samples = read_samples(path)
+    assert samples["node_package-0_energy_j"] == [0.0, 90.5, 181.0]
+    # what misses its last reading isn't guessed, and the GPU's own counter stands apart
+    assert summary(samples).node_energy_j == {"package-0": 181.0}
+    assert summary(samples).energy_j == 0.0
+
+
+def test_without_a_domain_the_nodes_energy_is_unknown() -> None:
+    assert summary({"t_s": [1.0, 2.0]}).node_energy_j is None

@@ -63,3 +63,37 @@ def test_a_folder_that_cannot_be_written_is_a_failure(asked: Any) -> None:
     (check,) = machine.disk(asked(results=Path(f"/proc/{os.getpid()}/results")))
     assert check.outcome == "fail"
     assert f"/proc/{os.getpid()} can't be written" in check.found
+
+
+def zone(root: Path, readable: bool) -> None:
+    """Lay out one energy counter, or one that can't be read even by root."""
+    folder = root / "sys/class/powercap/intel-rapl:0"
+    folder.mkdir(parents=True)
+    (folder / "name").write_text("package-0")
+    (folder / "max_energy_range_uj").write_text("262143328850")
+    if readable:
+        (folder / "energy_uj").write_text("1")
+    else:
+        (folder / "energy_uj").mkdir()
+
+
+def test_energy_counters_that_can_be_read_are_named(asked: Any, tmp_path: Path) -> None:
+    zone(tmp_path, readable=True)
+    (check,) = machine.energy(asked())
+    assert (check.outcome, check.found) == ("pass", "RAPL counts package-0")
+
+
+def test_energy_counters_that_cannot_be_read_are_a_warning_with_a_way_out(
+    asked: Any, tmp_path: Path
+) -> None:
+    zone(tmp_path, readable=False)
+    (check,) = machine.energy(asked())
+    assert check.outcome == "warn"
+    assert check.found.startswith("RAPL unreadable: package-0: ")
+    assert "administrator" in str(check.advice)
+
+
+def test_a_machine_without_energy_counters_is_well(asked: Any) -> None:
+    (check,) = machine.energy(asked())
+    assert check.outcome == "pass"
+    assert "no counter" in check.found
