@@ -22,7 +22,7 @@ from lungbench.data.dataset import ImageSet, PreparedData
 from lungbench.experiment import RunSpec
 from lungbench.fit import compile_for
 from lungbench.models.network import build_network
-from lungbench.pipelines import Batches, Order
+from lungbench.pipelines import Order, feed_of
 
 _ENDLESS = 10**6
 
@@ -54,19 +54,17 @@ class Gate(keras.callbacks.Callback):  # type: ignore[misc]
         self._turns.end()
 
 
-def lungbench(spec: RunSpec, folder: Path, data: Path) -> Training:  # noqa: ARG001 - same for all
-    """Train as a run does: from the mapped pixels, augmented by a layer of the network."""
+def lungbench(spec: RunSpec, folder: Path, data: Path) -> Training:
+    """Train as a run does: from the mapped pixels, augmented batch by batch."""
     found = PreparedData.read(data)
-    batches = Batches(ImageSet.open(found, "train"), spec.batch_size, seed=spec.seed)
     network = build_network(
         spec.model,
         image_size=spec.image_size,
         classes=len(found.classes),
-        augmentation=spec.augmentation,
         weights=spec.weights,
-        seed=spec.seed,
     )
-    return Training(network, batches, [Order(batches)])
+    feed = feed_of(spec, found, network, folder)
+    return Training(feed.network, feed.train, [Order(feed)])
 
 
 def generator(spec: RunSpec, folder: Path, data: Path) -> Training:
@@ -99,7 +97,8 @@ def resident(spec: RunSpec, folder: Path, data: Path) -> Training:  # noqa: ARG0
     """Train on one batch that lies ready in memory: what no input pipeline can undercut."""
     found = PreparedData.read(data)
     pixels, labels = ImageSet.open(found, "train").batch(range(spec.batch_size))
-    ready = tf.constant(pixels.repeat(3, axis=-1), dtype="float32") / 255, tf.constant(labels)
+    rgb = pixels[..., None].repeat(3, axis=-1)
+    ready = tf.constant(rgb, dtype="float32") / 255, tf.constant(labels)
     steps, rest = divmod(len(found.rows["train"]), spec.batch_size)
     images = tf.data.Dataset.from_tensors(ready).repeat(steps)
     if rest:

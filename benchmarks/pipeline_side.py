@@ -6,37 +6,33 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
-from keras import layers
 
 from benchmarks.generator_images import generator_images
 from benchmarks.sides import Turns
-from lungbench.augment import RandomAffine
 from lungbench.data.dataset import ImageSet, PreparedData
 from lungbench.experiment import RunSpec
 from lungbench.models.network import GreyToRgb
-from lungbench.pipelines import Batches
+from lungbench.pipelines import Batches, warped
 
 Epochs = Callable[[], Iterator[Any]]
 
 
 def lungbench(spec: RunSpec, folder: Path, data: Path) -> Epochs:  # noqa: ARG001 - same for all
-    """Read mapped pixels; rescale, augment and widen them by the layers of a run's network."""
-    batches = Batches(ImageSet.open(PreparedData.read(data), "train"), spec.batch_size, spec.seed)
-    changes = spec.augmentation
-    raw = keras.Input((spec.image_size, spec.image_size, 1), dtype="uint8")
-    x = layers.Rescaling(1 / 255)(raw)
-    x = RandomAffine(changes.shear_degrees, changes.zoom, changes.horizontal_flip, seed=spec.seed)(
-        x
+    """Read mapped pixels, augment them and widen them to three channels, as a run does."""
+    batches = Batches(
+        ImageSet.open(PreparedData.read(data), "train"),
+        spec.batch_size,
+        deliver=warped,
+        seed=spec.seed,
+        augmentation=spec.augmentation,
     )
-    network = keras.Model(raw, GreyToRgb()(x))
-    augmented = tf.function(lambda pixels: network(pixels, training=True), reduce_retracing=True)
+    widen = tf.function(GreyToRgb(), reduce_retracing=True)
 
     def epoch() -> Iterator[Any]:
         for number in range(len(batches)):
-            pixels, labels = batches[number]
-            yield augmented(tf.constant(pixels)), labels
+            images, labels = batches[number]
+            yield widen(tf.constant(images)), labels
 
     return epoch
 

@@ -63,6 +63,11 @@ class Device:
         """The spelling used in file names: `cpu`, `cpu.t4`, `gpu.0`, `gpu.all`."""
         return str(self).replace("threads=", "t").replace(":", ".")
 
+    @property
+    def is_all_gpus(self) -> bool:
+        """Whether this is `gpu:all`, every GPU that a process can see."""
+        return self.kind == "gpu" and self.index is None
+
     def environ(self) -> dict[str, str]:
         """Return the environment variables that confine a process to this device."""
         if self.kind == "gpu":
@@ -76,6 +81,15 @@ class Device:
         if self.threads is None:
             return hidden
         return hidden | dict.fromkeys(_THREAD_VARIABLES, str(self.threads))
+
+    def unsuited(self, backend: str) -> str | None:
+        """Say why a backend can't train on this device, wherever that is; None where it can."""
+        if not self.is_all_gpus or backend == "tensorflow":
+            return None
+        return (
+            f"{self} shares a training by TensorFlow's MirroredStrategy; "
+            f"{backend} trains on one GPU here, such as gpu:0"
+        )
 
     @classmethod
     def _given(cls, value: object) -> "Device":

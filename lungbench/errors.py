@@ -14,6 +14,8 @@ LungbenchError                   1  something failed
 
 from typing import ClassVar, Literal
 
+FailureKind = Literal["diverged", "disk_full", "error"]
+
 
 class LungbenchError(Exception):
     """One clear line for the person who reads it.
@@ -70,10 +72,8 @@ class TrainingFailed(LungbenchError):
         kind: The reason's kind, as in `record.json`.
     """
 
-    def __init__(
-        self, kind: Literal["diverged", "error"], rule: str, *, received: object = None
-    ) -> None:
-        self.kind: Literal["diverged", "error"] = kind
+    def __init__(self, kind: FailureKind, rule: str, *, received: object = None) -> None:
+        self.kind: FailureKind = kind
         super().__init__(rule, received=received)
 
 

@@ -89,7 +89,7 @@ class TrainSettings(Frozen):
 
     Attributes:
         epochs: Times that every training image is used.
-        batch_size: Images per step.
+        batch_size: Images per step; with `gpu:all`, of all GPUs together.
         optimizer: The paper's Adam; its other settings are Keras's defaults.
         learning_rate: The paper states none; Keras's default for Adam.
         augmentation: Random changes of the training images.
@@ -127,12 +127,21 @@ class MeasureSettings(Frozen):
     Attributes:
         sample_interval_s: Seconds between two readings of the resources.
         timeout_s: Longest wall time of one run; None is no limit.
+        start_s: Longest time from its start to the end of its first batch.
+        stall_s: Longest time without the end of a batch after that.
+        exit_s: Time that its process gets to end after its last word.
+        grace_s: Time that a run gets to finish its batch and write a checkpoint when it is asked
+            to end; after that it is killed, and its last checkpoint counts.
         timing_epochs: Steady epochs after which runs on a device are stopped, by device: their
             full time is predicted, and they give no diagnostic metrics.
     """
 
     sample_interval_s: float = Field(1.0, ge=0.1, le=60)
     timeout_s: float | None = Field(None, gt=0)
+    start_s: float | None = Field(1800.0, gt=0)
+    stall_s: float | None = Field(1800.0, gt=0)
+    exit_s: float = Field(60.0, gt=0)
+    grace_s: float = Field(4.0, ge=0, le=3600)
     timing_epochs: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
 
     @field_validator("timing_epochs")
@@ -269,7 +278,7 @@ class Experiment(Frozen):
             return _with_absolute_paths(cls.model_validate(values), path.resolve().parent)
         except ValidationError as error:
             raise ExperimentError(
-                f"{path}: {_first_problem(error)}", hint="correct that key and run again."
+                f"{path}: {first_problem(error)}", hint="correct that key and run again."
             ) from None
 
     def runs(self) -> tuple[RunSpec, ...]:
@@ -361,11 +370,13 @@ def _anchored(path: str, folder: Path) -> Path:
     return (folder / Path(path).expanduser()).resolve()
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """Put pydantic's first complaint into one line: where, what was received, what is expected."""
     # A list whose items were refused is also said to be too short: that is no second mistake.
     problems = [each for each in error.errors(include_url=False) if each["type"] != "too_short"]
     first, *others = problems or error.errors(include_url=False)
+    if first["type"] == "json_invalid":
+        return str(first["msg"])  # what was received is the whole file
     where = ".".join(str(part) for part in first["loc"]) or "the experiment"
     rest = f" ({len(others)} more after this one.)" if others else ""
     if first["type"] == "extra_forbidden":

@@ -3,7 +3,10 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -12,11 +15,21 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     Raises:
         OSError: The folder can't be written, or the disk is full; the old file is untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give out a file that takes the place of `path` once it was written whole.
+
+    Raises:
+        OSError: The folder can't be written, or the disk is full; the old file is untouched.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide results from the lab's others

@@ -5,6 +5,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,27 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lungbench.checkpoint import CHECKPOINT_FILE
 from lungbench.data.dataset import ImageSet, PreparedData
 from lungbench.errors import DeviceUnavailable, TrainingFailed
 from lungbench.experiment import RunSpec
-from lungbench.files import sha256_of
-from lungbench.job import EPOCHS_FILE, MODEL_FILE, PREDICTIONS_FILE, Job, Marks, Training
+from lungbench.files import sha256_of, write_atomically
+from lungbench.job import (
+    EPOCHS_FILE,
+    HEARTBEAT_FILE,
+    MODEL_FILE,
+    PREDICTIONS_FILE,
+    Job,
+    Marks,
+    Training,
+)
+from lungbench.keeper import Keeper, Kept, Stopped, resume
 from lungbench.models.network import build_network
-from lungbench.pipelines import IMAGES_FOLDER, Batches, Feed, Order, feed_of
+from lungbench.past import Past
+from lungbench.pipelines import IMAGES_FOLDER, Batches, Feed, Order, Remaining, feed_of
 from lungbench.probe import controls, finish
 from lungbench.record import Epoch, ModelFacts
+from lungbench.replicas import replicas_of
 from lungbench.work import work_of
 
 Clock = Callable[[], float]
@@ -29,6 +42,8 @@ Clock = Callable[[], float]
 def train(job: Job, run_dir: Path, clock: Clock) -> Training:
     """Train one network and leave its epochs, predictions and model in `run_dir`.
 
+    Where the folder holds a checkpoint, the training goes on from it.
+
     Args:
         job: What to train, on which data.
         run_dir: Where the files go.
@@ -36,7 +51,8 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
 
     Raises:
         DeviceUnavailable: The backend sees other processors than the device asked for.
-        TrainingFailed: The loss is no longer a number.
+        DamagedCheckpoint: There is a checkpoint, and it isn't what was written.
+        TrainingFailed: The loss is no longer a number, or a checkpoint can't be written.
     """
     spec = job.spec
     seen = _seen_device(spec)
@@ -45,38 +61,55 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
 
     keras.utils.set_random_seed(spec.seed)
     keras.config.set_dtype_policy(spec.precision)
-    network = _network(spec, len(data.classes))
-    feed = feed_of(spec, data, network, run_dir)
-    compile_for(spec, feed.network)
+    replicas = replicas_of(spec.device)
+    with replicas.scope():
+        network = _network(spec, len(data.classes))
+        feed = replicas.share(feed_of(spec, data, network, run_dir))
+        compile_for(spec, feed.network)
+        past = Past.found(run_dir)
+        if past.checkpoint:
+            resume(feed.network, past.checkpoint)
+        replicas.draw_apart(feed.network)
     built_s = clock()
+    marks = Marks(started_s=started_s, built_s=built_s)
 
-    with (run_dir / EPOCHS_FILE).open("w", encoding="utf-8") as file:
-        log = EpochLog(file, clock, len(data.rows["train"]))
-        _fit(feed, spec, log)
+    write_atomically(run_dir / EPOCHS_FILE, "".join(line_of(each) for each in past.epochs))
+    log = EpochLog(run_dir / EPOCHS_FILE, clock, len(data.rows["train"]), past)
+    kept = Kept(run_dir / CHECKPOINT_FILE, past.header(spec, data.fingerprint, clock, marks), clock)
+    keeper = Keeper(kept, log, feed.steps, past.checkpoint)
+    pulse = Pulse(run_dir / HEARTBEAT_FILE)
+    said = Training(
+        marks=marks,
+        device_seen=seen,
+        model=_facts(network, spec.weights),
+        resumption=past.resumption,
+    )
+    try:
+        _fit(feed, spec, past, [log, keeper, pulse])
+    except Stopped:
+        return said.model_copy(update={"stopped": True, "checkpoint_s": keeper.spent_s})
     fitted_s = clock()
 
     evaluated_s = saved_s = None
     if spec.epochs_to_train == spec.epochs:
-        test = Batches(ImageSet.open(data, "test"), spec.batch_size)
-        _write_predictions(run_dir / PREDICTIONS_FILE, data, network.predict(test, verbose=0))
+        test = Batches(ImageSet.open(data, "test"), math.ceil(spec.batch_size / replicas.count))
+        probabilities = replicas.predict(network, test, [pulse])
+        _write_predictions(run_dir / PREDICTIONS_FILE, data, probabilities)
         evaluated_s = clock()
         _save(network, run_dir / MODEL_FILE)
         saved_s = clock()
-    measured = controls(feed, log.latest_s, fitted_s - built_s)
+    measured = controls(feed, log.latest_s, fitted_s - built_s, replicas.devices)
     shutil.rmtree(run_dir / IMAGES_FOLDER, ignore_errors=True)
-    return Training(
-        marks=Marks(
-            started_s=started_s,
-            built_s=built_s,
-            fitted_s=fitted_s,
-            evaluated_s=evaluated_s,
-            saved_s=saved_s,
-            controlled_s=clock(),
-        ),
-        device_seen=seen,
-        model=_facts(network, spec.weights),
-        controls=measured,
+    reached = Marks(
+        started_s=started_s,
+        built_s=built_s,
+        fitted_s=fitted_s,
+        evaluated_s=evaluated_s,
+        saved_s=saved_s,
+        controlled_s=clock(),
     )
+    last = {"marks": reached, "controls": measured, "checkpoint_s": keeper.spent_s}
+    return said.model_copy(update=last)
 
 
 def _seen_device(spec: RunSpec) -> str:
@@ -84,7 +117,7 @@ def _seen_device(spec: RunSpec) -> str:
     gpus = _visible_gpus(spec.backend)
     wanted = 0 if spec.device.kind == "cpu" else 1
     missing = gpus < wanted
-    too_many = gpus > wanted and spec.device != spec.device.parse("gpu:all")
+    too_many = gpus > wanted and not spec.device.is_all_gpus
     if missing or too_many:
         raise DeviceUnavailable(
             f"A run on {spec.device} must see {wanted} GPU{'' if wanted == 1 else 's'}.",
@@ -113,9 +146,7 @@ def _network(spec: RunSpec, classes: int) -> keras.Model:
         spec.model,
         image_size=spec.image_size,
         classes=classes,
-        augmentation=spec.augmentation,
         weights=spec.weights,
-        seed=spec.seed,
     )
 
 
@@ -124,21 +155,30 @@ def compile_for(spec: RunSpec, network: keras.Model) -> None:
     network.compile(
         optimizer=keras.optimizers.Adam(spec.learning_rate),
         loss="categorical_crossentropy",
-        metrics=["accuracy"],
+        weighted_metrics=["accuracy"],  # as metrics=, but replicas' padding weighs nothing
         # Only JAX is unusable without XLA; TensorFlow's has no kernel for the augmentation.
         jit_compile=spec.backend == "jax",
     )
 
 
-def _fit(feed: Feed, spec: RunSpec, log: "EpochLog") -> None:
-    ordered = [Order(feed.train)] if isinstance(feed.train, Batches) else []
-    feed.network.fit(
-        feed.train,
+def _fit(feed: Feed, spec: RunSpec, past: Past, callbacks: list[keras.callbacks.Callback]) -> None:
+    """Train the epochs that are left; one that was begun is finished in a `fit` of its own."""
+    done = len(past.epochs)
+    rest = partial(
+        feed.network.fit,
         validation_data=feed.validation,
-        epochs=spec.epochs_to_train,
-        callbacks=[*ordered, log],
         shuffle=False,  # Keras would repeat one order every epoch; the feeds have their own
         verbose=0,
+    )
+    if past.batches:
+        begun, order = Remaining(feed.train, past.batches), Order(feed, past.batches)
+        rest(begun, initial_epoch=done, epochs=done + 1, callbacks=[order, *callbacks])
+        done += 1
+    rest(
+        feed.train,
+        initial_epoch=done,
+        epochs=spec.epochs_to_train,
+        callbacks=[Order(feed), *callbacks],
     )
 
 
@@ -150,39 +190,72 @@ def _save(network: keras.Model, path: Path) -> None:
 class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
     """Time the two parts of each epoch and append it to `epochs.jsonl` as it ends."""
 
-    def __init__(self, file: Any, clock: Clock, train_images: int) -> None:
+    def __init__(self, path: Path, clock: Clock, train_images: int, past: Past) -> None:
         super().__init__()
-        self._file, self._clock, self._train_images = file, clock, train_images
+        self.epochs = list(past.epochs)
+        self._path, self._clock, self._train_images, self._past = path, clock, train_images, past
         self._began_s = self._trained_s = self.latest_s = 0.0
+        self._paused_s = 0.0
+        self._before_s = past.spent.epoch_s
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras's name
         """Start the clock."""
-        self._began_s = self._clock()
+        self._began_s, self._paused_s = self._clock(), 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Leave so much out of this epoch's training time."""
+        self._paused_s += seconds
+
+    def epoch_s(self) -> float:
+        """Return what this epoch has trained so far, in seconds, in earlier attempts too."""
+        finish(self.model)
+        return self._before_s + self._clock() - self._began_s - self._paused_s
 
     def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras's name
         """Stop the training clock once the device has really finished the last step."""
-        finish(self.model)
+        self.latest_s = self.epoch_s()
         self._trained_s = self._clock()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the epoch's line; stop where the loss is no number."""
         values = {name: _finite(value) for name, value in (logs or {}).items()}
-        train_s = self.latest_s = self._trained_s - self._began_s
+        train_s, self._before_s = self.latest_s, 0.0
         line = Epoch(
             epoch=epoch + 1,
+            attempt=self._past.attempt,
             started_s=self._began_s,
             train_s=train_s,
             validation_s=self._clock() - self._trained_s,
             images_per_s=self._train_images / train_s,
             **values,
         )
-        self._file.write(line.model_dump_json() + "\n")
-        self._file.flush()
+        self.epochs.append(line)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line_of(line))
         _say(line, self.params["epochs"])
         if values.get("loss") is None:
             raise TrainingFailed(
                 "diverged", "The loss must stay a number.", received=f"NaN in epoch {epoch + 1}"
             )
+
+
+class Pulse(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tell the parent that batches go on, by a file's time of change."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def beat(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras's signature
+        """Give one sign."""
+        self._path.touch()
+
+    on_train_batch_end = on_test_batch_end = on_predict_batch_end = beat
+
+
+def line_of(epoch: Epoch) -> str:
+    """Return an epoch's line in `epochs.jsonl`."""
+    return epoch.model_dump_json() + "\n"
 
 
 def _finite(value: float) -> float | None:

@@ -8,6 +8,7 @@ import platform
 import socket
 from contextlib import nullcontext
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ import psutil
 from lungbench import cgroup
 from lungbench.device import Device
 from lungbench.errors import DeviceUnavailable
+from lungbench.experiment import Matrix
 from lungbench.nvml import Library, Nvml, open_nvml
 from lungbench.record import Host
 
@@ -98,6 +100,14 @@ def unavailable(device: Device, host: Host, *, library: Library = None) -> str |
         return None
     seen = ", ".join(f"gpu:{gpu.index}" for gpu in host.gpus)
     return f"{device} is absent; NVML sees {len(host.gpus)}: {seen}"
+
+
+def why_unusable(matrix: Matrix, host: Host) -> tuple[str | None, ...]:
+    """Say of each device with each backend why it can't train on `host`; None where it can."""
+    return tuple(
+        unavailable(device, host) or device.unsuited(backend)
+        for device, backend in product(matrix.devices, matrix.backends)
+    )
 
 
 def _why_no_gpu(library: Library) -> str:

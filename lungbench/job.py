@@ -1,13 +1,13 @@
 """What parent and child tell each other, all of it files in the run folder and a few variables.
 
 The parent writes `spec.json` and starts `python -m lungbench.train RUN_DIR`; the child appends to
-`epochs.jsonl` and writes `training.json`, `predictions.csv` and `model.keras`.
+`epochs.jsonl` and writes its checkpoint, `training.json`, `predictions.csv` and `model.keras`.
 """
 
 from pathlib import Path
 
 from lungbench.experiment import Frozen, RunSpec
-from lungbench.record import Controls, ModelFacts, Reason
+from lungbench.record import Controls, ModelFacts, Reason, Resumption
 
 JOB_FILE = "spec.json"
 EPOCHS_FILE = "epochs.jsonl"
@@ -15,7 +15,9 @@ TRAINING_FILE = "training.json"
 PREDICTIONS_FILE = "predictions.csv"
 MODEL_FILE = "model.keras"
 SAMPLES_FILE = "samples.csv.gz"
+EARLIER_SAMPLES = "samples-{attempt}.csv.gz"  # of the attempts that were interrupted
 LOG_FILE = "log.txt"
+HEARTBEAT_FILE = ".heartbeat"  # its time of change tells the parent that batches go on
 
 # A pipe's file descriptor: its end-of-file tells the child that its parent is gone.
 LIFELINE_VARIABLE = "LUNGBENCH_LIFELINE"
@@ -48,12 +50,33 @@ class Marks(Frozen):
     controlled_s: float | None = None
 
 
+class Spent(Frozen):
+    """What a training had used up at its checkpoint, over all attempts that led there.
+
+    Attributes:
+        elapsed_s: Wall time of the attempts, each up to its last checkpoint.
+        startup_s: Starting their processes.
+        build_s: Building their networks.
+        checkpoint_s: Writing their checkpoints.
+        epoch_s: Training the epoch that the checkpoint is inside of.
+    """
+
+    elapsed_s: float = 0.0
+    startup_s: float = 0.0
+    build_s: float = 0.0
+    checkpoint_s: float = 0.0
+    epoch_s: float = 0.0
+
+
 class Training(Frozen):
     """What the child says of itself when it ends.
 
     Attributes:
         marks: When each part ended.
         device_seen: The processors that the backend listed.
+        checkpoint_s: What writing checkpoints took, in seconds.
+        resumption: What it went on from, None where it began at the beginning.
+        stopped: Whether it ended because it was asked to, with a checkpoint.
         failure: Why there is no result, None where there is one.
     """
 
@@ -61,4 +84,7 @@ class Training(Frozen):
     device_seen: str | None = None
     model: ModelFacts | None = None
     controls: Controls | None = None
+    checkpoint_s: float | None = None
+    resumption: Resumption | None = None
+    stopped: bool = False
     failure: Reason | None = None

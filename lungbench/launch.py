@@ -1,19 +1,17 @@
 """The parent of one training: start it, watch it from outside, write its record, always."""
 
-import shutil
-import signal
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lungbench import outcome
+from lungbench.attempt import completed, forget_checkpoint, made_ready
 from lungbench.child import COMMAND, Child
+from lungbench.device import Device
 from lungbench.disturbance import Bystander, look_around
-from lungbench.errors import LungbenchError
 from lungbench.experiment import MeasureSettings, RunSpec
 from lungbench.files import write_atomically
 from lungbench.host import pick_cpus, unavailable
@@ -21,19 +19,16 @@ from lungbench.job import JOB_FILE, LOG_FILE, SAMPLES_FILE, Job
 from lungbench.lock import Stopped, host_lock
 from lungbench.reasons import reason_of, reason_of_exit
 from lungbench.record import (
-    RECORD_FILE,
     DataFacts,
     Host,
     Reason,
     Resources,
     RunRecord,
     Status,
-    read_record,
     write_record,
 )
 from lungbench.sampler import Sampler
-
-_LOOK_S = 0.5  # how soon a stop or a deadline is noticed; two wake-ups a second cost nothing
+from lungbench.watch import Ended, watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,52 +53,55 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ending:
-    """How the child's life ended: its exit code, or what the parent ended it for."""
+class _Attempt:
+    """One attempt at a run; `earlier` is what those took whose checkpoint it goes on from."""
+
+    spec: RunSpec
+    run_dir: Path
+    around: Surroundings
+    started: datetime
+    earlier: outcome.Earlier | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """A child's life: how it ended, how long it was, and what it took."""
 
     wall_s: float
     resources: Resources
-    code: int
-    ended_for: Reason | None = None
-    interrupted: bool = False
+    ended: Ended
 
 
 def launch(spec: RunSpec, run_dir: Path, around: Surroundings) -> RunRecord:
     """Train `spec` in a process of its own and return its record, written whatever happened.
 
-    A folder that already holds the completed record of the same training is left as it is.
+    A folder that already holds the completed record of the same training is left as it is; where
+    it holds a checkpoint of it, the training goes on from there.
 
     Raises:
         OSError: `run_dir` can't be written.
     """
-    if done := _done(spec, run_dir, around.facts):
+    if done := completed(spec, run_dir, around.facts.fingerprint):
         return done
     started = datetime.now(UTC)
-    missing = _missing(spec, around.host)
-    _empty(run_dir)
+    earlier = made_ready(spec, run_dir, around.facts.fingerprint)
+    attempt = _Attempt(spec, run_dir, around, started, earlier)
     job = Job(spec=spec, data=around.data.absolute())
     write_atomically(run_dir / JOB_FILE, job.model_dump_json(indent=2) + "\n")
-    if missing:
-        record = _record(spec, around, started, "skipped", reason=missing)
+    if missing := _missing(spec, around.host):
+        record = _record(attempt, "skipped", reason=missing)
     else:
-        record = _trained(spec, run_dir, around, started)
+        record = _trained(attempt)
     write_record(record, run_dir)
+    if record.status == "completed":
+        forget_checkpoint(run_dir)
     return record
-
-
-def _done(spec: RunSpec, run_dir: Path, data: DataFacts) -> RunRecord | None:
-    if not (run_dir / RECORD_FILE).exists():
-        return None
-    with suppress(LungbenchError):
-        record = read_record(run_dir)
-        same = record.spec == spec and record.data.fingerprint == data.fingerprint
-        if same and record.status == "completed":
-            return record
-    return None
 
 
 def _missing(spec: RunSpec, host: Host) -> Reason | None:
     """Return why this run can't be had on this host, if so."""
+    if why := spec.device.unsuited(spec.backend):
+        return Reason(kind="device_unavailable", message=why)
     if spec.backend not in host.versions:
         return Reason(
             kind="backend_unavailable",
@@ -111,31 +109,22 @@ def _missing(spec: RunSpec, host: Host) -> Reason | None:
         )
     if why := unavailable(spec.device, host):
         return Reason(kind="device_unavailable", message=why)
-    if spec.device == spec.device.parse("gpu:all"):
-        return Reason(kind="device_unavailable", message="gpu:all is not supported yet.")
     return None
 
 
-def _empty(run_dir: Path) -> None:
-    """Make the folder, without what an earlier, unfinished attempt left in it."""
-    if run_dir.exists():
-        shutil.rmtree(run_dir)
-    run_dir.mkdir(parents=True)
-
-
-def _trained(spec: RunSpec, run_dir: Path, around: Surroundings, started: datetime) -> RunRecord:
+def _trained(attempt: _Attempt) -> RunRecord:
     try:
-        with host_lock(spec.label, around.stop) as lock:
-            ending = _life(spec, run_dir, around, lock)
+        with host_lock(attempt.spec.label, attempt.around.stop) as lock:
+            life = _life(attempt.spec, attempt.run_dir, attempt.around, lock)
     except Stopped:
-        return _record(spec, around, started, "interrupted")
-    return _judged(spec, run_dir, around, started, ending)
+        return _record(attempt, "interrupted")
+    return _judged(attempt, life)
 
 
-def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _Ending:
+def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _Life:
     """Run the child from start to end, sampled from outside."""
     threads = spec.device.threads
-    gpus = () if spec.device.index is None else (spec.device.index,)
+    gpus = _gpus(spec.device, around.host)
     before, bystander = look_around(gpus, pause=around.stop.wait), Bystander()
     child = Child(
         run_dir,
@@ -153,7 +142,7 @@ def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _End
     )
     try:
         sampler.start()
-        code, ended_for, interrupted = _watch(child, around)
+        ended = watched(child, run_dir, around.measure, around.stop)
         wall_s = time.monotonic() - child.started
     finally:
         if child.wait(0) is None:
@@ -163,7 +152,14 @@ def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _End
         _note(run_dir, sampler)
     disturbed = asdict(before) | asdict(bystander.stop())
     resources = resources.model_copy(update=disturbed)
-    return _Ending(wall_s, resources, code, ended_for, interrupted)
+    return _Life(wall_s, resources, ended)
+
+
+def _gpus(device: Device, host: Host) -> tuple[int, ...]:
+    """Return the NVML indices of the GPUs that a run trains on."""
+    if device.is_all_gpus:
+        return tuple(gpu.index for gpu in host.gpus)
+    return () if device.index is None else (device.index,)
 
 
 def _note(run_dir: Path, sampler: Sampler) -> None:
@@ -175,80 +171,60 @@ def _note(run_dir: Path, sampler: Sampler) -> None:
         log.writelines(f"not measured: {reason}\n" for reason in reasons)
 
 
-def _watch(child: Child, around: Surroundings) -> tuple[int, Reason | None, bool]:
-    """Wait for the child; end it at its deadline or on a stop."""
-    limit_s = around.measure.timeout_s
-    while (code := child.wait(_LOOK_S)) is None:
-        if around.stop.is_set():
-            return child.end(), None, True
-        if limit_s is not None and time.monotonic() - child.started > limit_s:
-            message = f"The run took longer than measure.timeout_s = {limit_s:g} s."
-            return child.end(), Reason(kind="timeout", message=message), False
-    return code, None, _asked_to_end(code, around.stop)
-
-
-def _asked_to_end(code: int, stop: threading.Event) -> bool:
-    """Return whether a child ended by the same signal that asked its parent to stop.
-
-    Whoever ends a process group reaches the child too, perhaps before the parent has noticed.
-    """
-    return code in (-signal.SIGTERM, -signal.SIGINT) and stop.wait(_LOOK_S)
-
-
-def _judged(
-    spec: RunSpec, run_dir: Path, around: Surroundings, started: datetime, ending: _Ending
-) -> RunRecord:
+def _judged(attempt: _Attempt, life: _Life) -> RunRecord:
     """Put together the record of a child that has ended."""
+    spec, run_dir = attempt.spec, attempt.run_dir
     training = outcome.read_training(run_dir)
     epochs = outcome.read_epochs(run_dir)
-    status, reason = _verdict(run_dir, ending)
+    status, reason = _verdict(run_dir, life.ended)
     metrics = None
     if status == "completed" and spec.epochs_to_train == spec.epochs:
         try:
-            metrics = outcome.metrics_from(run_dir, around.facts.classes)
+            metrics = outcome.metrics_from(run_dir, attempt.around.facts.classes)
         except (OSError, ValueError, KeyError) as error:
             status, reason = "failed", reason_of(error)
     return _record(
-        spec,
-        around,
-        started,
+        attempt,
         status,
         reason=reason,
+        device_seen=training.device_seen if training else None,
         model=training.model if training else None,
-        timing=outcome.timing_of(epochs, training, spec, ending.wall_s),
+        timing=outcome.timing_of(epochs, training, spec, life.wall_s, attempt.earlier),
+        resumption=training.resumption if training else None,
         controls=training.controls if training else None,
         epochs=epochs,
-        resources=ending.resources,
+        resources=life.resources,
         metrics=metrics,
         artifacts=outcome.artifact_hashes(run_dir),
     )
 
 
-def _verdict(run_dir: Path, ending: _Ending) -> tuple[Status, Reason | None]:
+def _verdict(run_dir: Path, ended: Ended) -> tuple[Status, Reason | None]:
     training = outcome.read_training(run_dir)
-    if ending.interrupted:
+    if ended.interrupted:
         return "interrupted", None
-    if ending.ended_for:
-        return "failed", ending.ended_for
+    if training and training.stopped:
+        message = "SIGTERM asked the training to end; it can go on from its checkpoint."
+        return "interrupted", Reason(kind="signal", message=message)
+    if ended.ended_for:
+        return "failed", ended.ended_for
     if training and training.failure:
         absent = training.failure.kind == "device_unavailable"
         return "skipped" if absent else "failed", training.failure
-    if ending.code == 0 and training:
+    if ended.code == 0 and training:
         return "completed", None
-    return "failed", reason_of_exit(ending.code, outcome.last_words(run_dir))
+    return "failed", reason_of_exit(ended.code, outcome.last_words(run_dir))
 
 
-def _record(
-    spec: RunSpec, around: Surroundings, started: datetime, status: Status, **parts: object
-) -> RunRecord:
+def _record(attempt: _Attempt, status: Status, **parts: object) -> RunRecord:
     return RunRecord.model_validate(
         {
-            "run_id": spec.run_id,
+            "run_id": attempt.spec.run_id,
             "status": status,
-            "started": started,
-            "spec": spec,
-            "host": around.host,
-            "data": around.facts,
+            "started": attempt.started,
+            "spec": attempt.spec,
+            "host": attempt.around.host,
+            "data": attempt.around.facts,
             **parts,
         }
     )

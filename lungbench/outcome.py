@@ -6,6 +6,8 @@ leaves, is dropped.
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,6 +16,7 @@ from lungbench.experiment import RunSpec
 from lungbench.extrapolation import predicted
 from lungbench.files import sha256_of
 from lungbench.job import (
+    EARLIER_SAMPLES,
     EPOCHS_FILE,
     JOB_FILE,
     LOG_FILE,
@@ -21,7 +24,7 @@ from lungbench.job import (
     PREDICTIONS_FILE,
     SAMPLES_FILE,
     TRAINING_FILE,
-    Marks,
+    Spent,
     Training,
 )
 from lungbench.metrics import confusion_matrix, metrics_of
@@ -80,8 +83,25 @@ def last_words(run_dir: Path, size: int = 4000) -> str:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What the attempts before the last one took.
+
+    Attributes:
+        spent: Up to the checkpoint that the last one went on from.
+        lost_s: After it, until they ended, in seconds.
+    """
+
+    spent: Spent = field(default_factory=Spent)
+    lost_s: float = 0.0
+
+
 def timing_of(
-    epochs: Sequence[Epoch], training: Training | None, spec: RunSpec, wall_s: float
+    epochs: Sequence[Epoch],
+    training: Training | None,
+    spec: RunSpec,
+    wall_s: float,
+    earlier: Earlier | None = None,
 ) -> Timing:
     """Return a run's times.
 
@@ -90,19 +110,24 @@ def timing_of(
         training: What the child said of itself.
         spec: What was asked for.
         wall_s: From its start to its end, measured by the parent.
+        earlier: What the attempts before took, where it went on from a checkpoint.
     """
-    steady = epochs[1:]
+    before = earlier or Earlier()
+    whole_s = before.spent.elapsed_s + before.lost_s + wall_s
+    # The first epoch of an attempt holds tracing and compilation.
+    steady = [now for last, now in pairwise(epochs) if last.attempt == now.attempt]
     steady_s = geometric_mean(epoch.train_s for epoch in steady) if steady else None
     controls = training.controls if training else None
     cut_short = spec.epochs_to_train < spec.epochs
     return Timing(
-        wall_s=wall_s,
+        wall_s=whole_s,
+        resumed=earlier is not None,
         first_epoch_s=epochs[0].train_s if epochs else None,
         steady_epoch_s=steady_s,
         images_per_s=geometric_mean(epoch.images_per_s for epoch in steady) if steady else None,
         epoch_parts=_parts(steady_s, controls) if steady_s and controls else None,
         predicted=predicted(epochs, spec.epochs) if cut_short else None,
-        ledger=_ledger(epochs, training.marks if training else Marks(), wall_s),
+        ledger=_ledger(epochs, training or Training(), whole_s, before),
     )
 
 
@@ -113,19 +138,27 @@ def _parts(epoch_s: float, controls: Controls) -> EpochParts:
     return EpochParts(compute_s=controls.compute_s, stall_s=stall_s, rest_s=rest_s)
 
 
-def _ledger(epochs: Sequence[Epoch], marks: Marks, wall_s: float) -> Ledger:
+def _ledger(epochs: Sequence[Epoch], training: Training, wall_s: float, before: Earlier) -> Ledger:
+    marks, spent = training.marks, before.spent
     parts = {
-        "startup_s": marks.started_s,
-        "build_s": _between(marks.started_s, marks.built_s),
+        "startup_s": _plus(spent.startup_s, marks.started_s),
+        "build_s": _plus(spent.build_s, _between(marks.started_s, marks.built_s)),
         "first_epoch_s": epochs[0].train_s if epochs else None,
         "train_s": sum(e.train_s for e in epochs[1:]) if epochs else None,
         "validation_s": sum(e.validation_s or 0.0 for e in epochs) if epochs else None,
+        "checkpoint_s": _plus(spent.checkpoint_s, training.checkpoint_s),
         "evaluate_s": _between(marks.fitted_s, marks.evaluated_s),
         "save_s": _between(marks.evaluated_s, marks.saved_s),
         "control_s": _between(marks.saved_s or marks.fitted_s, marks.controlled_s),
+        "lost_s": before.lost_s or None,
     }
     known = sum(part for part in parts.values() if part is not None)
     return Ledger(**parts, other_s=wall_s - known)
+
+
+def _plus(earlier_s: float, now_s: float | None) -> float | None:
+    """Add what this attempt took to what the earlier ones did; None where there was neither."""
+    return earlier_s + (now_s or 0.0) if earlier_s or now_s is not None else None
 
 
 def _between(start_s: float | None, end_s: float | None) -> float | None:
@@ -142,5 +175,10 @@ def metrics_from(run_dir: Path, classes: Sequence[str]) -> Metrics:
 
 
 def artifact_hashes(run_dir: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file that the run left, by name."""
-    return {name: sha256_of(run_dir / name) for name in _ARTIFACTS if (run_dir / name).is_file()}
+    """Return the SHA-256 of every file that the run left, by name.
+
+    The checkpoint of an unfinished run is not among them; it holds its own.
+    """
+    earlier = sorted(path.name for path in run_dir.glob(EARLIER_SAMPLES.format(attempt="*")))
+    names = (*_ARTIFACTS, *earlier)
+    return {name: sha256_of(run_dir / name) for name in names if (run_dir / name).is_file()}

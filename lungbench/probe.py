@@ -5,7 +5,9 @@ images, how long its images take without arithmetic, and how fast the device can
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -21,14 +23,19 @@ _SHARE, _SHORTEST_S, _LONGEST_S = 0.1, 0.5, 5.0
 _FEWEST_STEPS = 2
 _MATMUL_S = 0.3
 
+Devices = Sequence[str | None]
 
-def controls(feed: Feed, steady_epoch_s: float, trained_s: float) -> Controls:
+
+def controls(
+    feed: Feed, steady_epoch_s: float, trained_s: float, devices: Devices = (None,)
+) -> Controls:
     """Measure the parts of an epoch apart. The weights go on changing: save them before.
 
     Args:
         feed: What the training was given.
         steady_epoch_s: Its mean epoch, to choose how many steps fit.
         trained_s: How long it trained.
+        devices: What trained together; None is the device that everything runs on anyway.
     """
     leg_s = min(max(_SHARE * trained_s, _SHORTEST_S), _LONGEST_S)
     steps = int(leg_s / (steady_epoch_s / feed.steps))
@@ -38,7 +45,7 @@ def controls(feed: Feed, steady_epoch_s: float, trained_s: float) -> Controls:
         steps=steps,
         compute_s=_compute_s(feed, steps) * per_epoch,
         loader_s=_loader_s(feed, steps) * per_epoch,
-        matmul_flops_per_s=matmul_flops_per_s(keras.config.dtype_policy().compute_dtype),
+        matmul_flops_per_s=matmul_flops_per_s(keras.config.dtype_policy().compute_dtype, devices),
     )
 
 
@@ -89,35 +96,41 @@ def finish(network: keras.Model) -> None:
         float(value)
 
 
-def matmul_flops_per_s(dtype: str) -> float:
-    """Return the fastest square matrix product that this device does, in operations a second.
+def matmul_flops_per_s(dtype: str, devices: Devices = (None,)) -> float:
+    """Return the fastest square matrix product that the device does, in operations a second.
 
-    The size doubles until one product takes a hundredth of a second, so that neither the call nor
-    the caches decide.
+    Several devices multiply side by side, and count together. The size doubles until one product
+    takes a hundredth of a second, so that neither the call nor the caches decide.
     """
     best = 0.0
     for size in (512, 1024, 2048, 4096, 8192, 16384):
-        rate, once_s = _matmul_rate(size, dtype)
+        rate, once_s = _matmul_rate(size, dtype, devices)
         best = max(best, rate)
         if once_s > _MATMUL_S / 10:
             break
     return best
 
 
-def _matmul_rate(size: int, dtype: str) -> tuple[float, float]:
-    square = keras.ops.ones((size, size), dtype=dtype)
-    multiply = _synced(lambda: keras.ops.matmul(square, square))
+def _matmul_rate(size: int, dtype: str, devices: Devices) -> tuple[float, float]:
+    ones = partial(keras.ops.ones, (size, size), dtype=dtype)
+    squares = {device: _on(device, ones) for device in devices}
+
+    def multiply() -> None:
+        # A GPU is asked and works on; only reading a number back waits for it.
+        asked = [_on(at, partial(keras.ops.matmul, each, each)) for at, each in squares.items()]
+        for product in asked:
+            np.asarray(keras.ops.cast(product[0, 0], "float32"))
+
     multiply()
     times = list(islice(_timed(multiply), 100))
     once_s = min(times)
-    return 2 * size**3 / once_s, once_s
+    return len(devices) * 2 * size**3 / once_s, once_s
 
 
-def _synced(multiply: Callable[[], Any]) -> Callable[[], None]:
-    def run() -> None:
-        np.asarray(keras.ops.cast(multiply()[0, 0], "float32"))
-
-    return run
+def _on(device: str | None, work: Callable[[], Any]) -> Any:
+    """Do `work` on a device; operations don't follow their operands to another one."""
+    with nullcontext() if device is None else keras.device(device):
+        return work()
 
 
 def _timed(call: Callable[[], None]) -> Iterator[float]:

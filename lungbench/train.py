@@ -11,7 +11,10 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from lungbench.errors import TrainingFailed
 from lungbench.files import write_atomically
@@ -46,7 +49,10 @@ def main(run_dir: Path) -> int:
 
 
 def _die_with_the_parent() -> None:
-    """Exit when the parent's end of the lifeline closes, however the parent ended."""
+    """Exit when the parent's end of the lifeline closes, however the parent ended.
+
+    What this process has started itself goes with it.
+    """
     # Ctrl-C reaches the whole process group; the parent decides what it means for this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lifeline = os.environ.pop(LIFELINE_VARIABLE, None)
@@ -55,6 +61,9 @@ def _die_with_the_parent() -> None:
 
     def watch() -> None:
         os.read(int(lifeline), 1)
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                child.kill()
         os._exit(128 + signal.SIGTERM)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
@@ -76,7 +85,8 @@ def _leave(run_dir: Path, training: Training) -> int:
         failure = training.failure
     if failure:
         print(f"{failure.kind}: {failure.message}", file=sys.stderr)  # noqa: T201 - the run's log
-    return 1 if failure else 0
+        return 1
+    return 128 + signal.SIGTERM if training.stopped else 0
 
 
 if __name__ == "__main__":

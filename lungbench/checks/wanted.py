@@ -9,7 +9,7 @@ from lungbench.data.decode import UnreadableImage, examine_bytes, read_bytes
 from lungbench.data.listing import FoundFile, list_files
 from lungbench.errors import LungbenchError
 from lungbench.experiment import SYNTHETIC, Experiment
-from lungbench.host import unavailable
+from lungbench.host import why_unusable
 from lungbench.models import MODELS
 from lungbench.weights import keras_models_folder, missing_weights
 
@@ -34,16 +34,16 @@ def data(asked: Asked) -> Iterator[Check]:
 
 
 def devices(asked: Asked) -> Iterator[Check]:
-    """See whether this machine has the devices of the matrix."""
+    """See whether this machine has the devices of the matrix, and the backends can use them."""
     if asked.experiment is None:
         return
-    wanted = asked.experiment.matrix.devices
-    reasons = [why for device in wanted if (why := unavailable(device, asked.host))]
+    answers = why_unusable(asked.experiment.matrix, asked.host)
+    reasons = dict.fromkeys(filter(None, answers))
     if not reasons:
-        yield Check("devices", "pass", ", ".join(map(str, wanted)))
+        yield Check("devices", "pass", ", ".join(map(str, asked.experiment.matrix.devices)))
         return
-    none_left = len(reasons) == len(wanted)
-    advice = "change matrix.devices" + ("." if none_left else "; runs on the absent are skipped.")
+    none_left = all(answers)
+    advice = "change matrix.devices" + ("." if none_left else "; these runs are skipped.")
     yield Check("devices", "fail" if none_left else "warn", "; ".join(reasons), advice)
 
 

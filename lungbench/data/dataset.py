@@ -116,15 +116,20 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def size(self) -> int:
+        """Height and width of the images in pixels."""
+        return int(self.pixels.shape[1])
+
     def batch(self, order: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the images at these positions of the split, and their one-hot labels.
 
         Returns:
-            uint8 pixels, image x row x column x 1, and float32 labels, image x class.
+            uint8 pixels, image x row x column, and float32 labels, image x class.
         """
         rows = self.rows[order]
         one_hot = np.eye(self.classes, dtype=np.float32)[self.labels[rows]]
-        return self.pixels[rows][..., np.newaxis], one_hot
+        return self.pixels[rows], one_hot
 
 
 def _stored(path: Path, *, mapped: bool = False) -> NDArray[Any]:

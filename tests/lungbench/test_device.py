@@ -50,6 +50,30 @@ def test_an_unknown_spelling_is_refused_with_the_accepted_ones(text: str) -> Non
         Device.parse(text)
 
 
+@pytest.mark.parametrize("text", ["cpu", "cpu:threads=2", "gpu:0", "gpu:all"])
+def test_tensorflow_suits_every_device(text: str) -> None:
+    assert Device.parse(text).unsuited("tensorflow") is None
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("text", ["cpu", "cpu:threads=2", "gpu:0"])
+def test_other_backends_suit_a_single_device(text: str, backend: str) -> None:
+    assert Device.parse(text).unsuited(backend) is None
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_only_tensorflow_shares_a_training(backend: str) -> None:
+    why = Device.parse("gpu:all").unsuited(backend)
+    assert why == (
+        "gpu:all shares a training by TensorFlow's MirroredStrategy; "
+        f"{backend} trains on one GPU here, such as gpu:0"
+    )
+
+
+def test_a_run_on_all_gpus_hides_none() -> None:
+    assert "CUDA_VISIBLE_DEVICES" not in Device.parse("gpu:all").environ()
+
+
 def test_a_cpu_run_sees_no_gpu() -> None:
     environ = Device.parse("cpu:threads=3").environ()
     assert environ["CUDA_VISIBLE_DEVICES"] == "-1"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from lungbench import host
 from lungbench.device import Device
 from lungbench.errors import DeviceUnavailable
-from lungbench.host import describe_host, pick_cpus, unavailable, usable_cpus
+from lungbench.experiment import Matrix
+from lungbench.host import describe_host, pick_cpus, unavailable, usable_cpus, why_unusable
 from lungbench.record import Gpu, Host
 
 HERE = Host(
@@ -196,6 +197,18 @@ def test_more_threads_than_usable_say_how_many_are() -> None:
 def test_an_absent_gpu_says_which_are_there() -> None:
     why = unavailable(Device.parse("gpu:2"), TWO_GPUS)
     assert why == "gpu:2 is absent; NVML sees 2: gpu:0, gpu:1"
+
+
+def test_a_device_that_a_backend_cannot_use_is_told_from_one_that_is_absent() -> None:
+    matrix = Matrix(
+        models=("cnn10",),
+        devices=(Device.parse("gpu:all"), Device.parse("gpu:7")),
+        backends=("tensorflow", "jax"),
+    )
+    first, second, *absent = why_unusable(matrix, TWO_GPUS)
+    assert first is None
+    assert "MirroredStrategy" in str(second)
+    assert absent == ["gpu:7 is absent; NVML sees 2: gpu:0, gpu:1"] * 2
 
 
 @pytest.mark.parametrize("text", ["gpu:0", "gpu:all"])

@@ -13,7 +13,8 @@ import pytest
 
 from lungbench.experiment import MeasureSettings, RunSpec
 from lungbench.launch import Surroundings, launch
-from lungbench.record import RunRecord, read_record
+from lungbench.record import Gpu, RunRecord, read_record
+from lungbench.samples import read_samples
 
 Make = Callable[..., Surroundings]
 
@@ -103,7 +104,7 @@ def test_the_child_gets_its_device_and_nothing_of_the_parents_pools(
     monkeypatch.setenv("MKL_NUM_THREADS", "77")
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "a flow")
     launch(spec, tmp_path / "run", surroundings(SUCCESS))
-    seen = json.loads((tmp_path / "run" / "log.txt").read_text())
+    seen = json.loads((tmp_path / "run" / "log.txt").read_text().splitlines()[0])
     assert seen["CUDA_VISIBLE_DEVICES"] == "-1"
     assert seen["OMP_NUM_THREADS"] == seen["MKL_NUM_THREADS"] == "1"
     assert seen["KERAS_BACKEND"] == "tensorflow"
@@ -223,7 +224,7 @@ def test_a_stop_ends_the_childs_own_children(
     thread.start()
     launch(spec, tmp_path / "run", surroundings(FAMILY, stop=stop))
     thread.join()
-    grandchild = int(log.read_text())
+    grandchild = int(log.read_text().splitlines()[0])
     wait_for(
         lambda: not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == "zombie"
     )
@@ -238,6 +239,53 @@ def test_an_absent_gpu_is_skipped_without_starting_anything(
     assert record.reason is not None
     assert record.reason.kind == "device_unavailable"
     assert not (tmp_path / "run" / "log.txt").exists()
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_all_gpus_with_another_backend_are_skipped_and_say_why(
+    spec: RunSpec, tmp_path: Path, surroundings: Make, backend: str
+) -> None:
+    everywhere = {"device": spec.device.parse("gpu:all"), "backend": backend}
+    record = launch(spec.model_copy(update=everywhere), tmp_path / "run", surroundings(SUCCESS))
+    assert record.status == "skipped"
+    assert record.reason is not None
+    assert record.reason.kind == "device_unavailable"
+    assert "MirroredStrategy" in record.reason.message
+    assert record.device_seen is None
+
+
+def test_all_gpus_of_a_host_without_any_are_skipped(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    everywhere = spec.model_copy(update={"device": spec.device.parse("gpu:all")})
+    bare = surroundings(SUCCESS)
+    bare = surroundings(SUCCESS, host=bare.host.model_copy(update={"gpus": ()}))
+    record = launch(everywhere, tmp_path / "run", bare)
+    assert record.status == "skipped"
+    assert record.reason is not None
+    assert record.reason.message.startswith("gpu:all needs a GPU, and NVML sees none: ")
+
+
+@pytest.mark.parametrize(
+    ("device", "watched"), [("gpu:1", {"gpu1"}), ("gpu:all", {"gpu0", "gpu1"})]
+)
+def test_the_gpus_that_a_run_trains_on_are_watched(
+    spec: RunSpec, tmp_path: Path, surroundings: Make, device: str, watched: set[str]
+) -> None:
+    on_gpus = spec.model_copy(update={"device": spec.device.parse(device)})
+    here = surroundings(SUCCESS).host
+    two = here.model_copy(update={"gpus": (Gpu(index=0), Gpu(index=1))})
+    record = launch(on_gpus, tmp_path / "run", surroundings(SUCCESS, host=two))
+    assert record.status == "completed"
+    columns = read_samples(tmp_path / "run" / "samples.csv.gz")
+    assert {name.partition("_")[0] for name in columns if name.endswith("power_w")} == watched
+
+
+def test_a_record_tells_what_its_backend_saw(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    script = SUCCESS.replace("dict(marks=marks)", "dict(marks=marks, device_seen='2 gpu')")
+    assert launch(spec, tmp_path / "run", surroundings(script)).device_seen == "2 gpu"
 
 
 def test_an_absent_backend_is_skipped_and_says_what_to_install(

@@ -8,16 +8,13 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 keras = pytest.importorskip("keras")
 
-from lungbench.experiment import Augmentation  # noqa: E402 - after the backend is fixed
-from lungbench.models import model_names  # noqa: E402
+from lungbench.models import model_names  # noqa: E402 - after the backend is fixed
 from lungbench.models.network import build_network  # noqa: E402
 from lungbench.work import work_of  # noqa: E402
 
 
 def build(name: str, size: int = 96) -> Any:
-    return build_network(
-        name, image_size=size, classes=3, augmentation=Augmentation(), weights="none"
-    )
+    return build_network(name, image_size=size, classes=3, weights="none")
 
 
 @pytest.mark.parametrize("name", model_names())

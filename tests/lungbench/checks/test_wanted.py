@@ -94,6 +94,21 @@ def test_no_device_left_is_a_failure(asked: Any) -> None:
     assert check.outcome == "fail"
 
 
+def test_a_backend_that_cannot_share_a_training_is_a_warning_while_another_can(asked: Any) -> None:
+    host = asked().host.model_copy(update={"gpus": (Gpu(index=0), Gpu(index=1))})
+    matrix = {"devices": ["gpu:all"], "backends": ["tensorflow", "jax"]}
+    (check,) = wanted.devices(asked(matrix, host=host))
+    assert check.outcome == "warn"
+    assert "jax trains on one GPU" in check.found
+    assert "skipped" in str(check.advice)
+
+
+def test_all_gpus_without_a_backend_that_shares_are_a_failure(asked: Any) -> None:
+    host = asked().host.model_copy(update={"gpus": (Gpu(index=0),)})
+    (check,) = wanted.devices(asked({"devices": ["gpu:all"], "backends": ["torch"]}, host=host))
+    assert check.outcome == "fail"
+
+
 def test_a_backend_that_is_absent_names_its_extra(asked: Any) -> None:
     (check,) = wanted.backends(asked({"backends": ["tensorflow", "jax"]}))
     assert check.outcome == "warn"

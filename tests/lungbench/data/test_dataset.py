@@ -62,16 +62,16 @@ def test_a_split_has_its_own_images_in_its_own_order(data: PreparedData) -> None
     train = ImageSet.open(data, "train")
     pixels, one_hot = train.batch([0, 1, 2])
     assert len(train) == 3
-    assert pixels.shape == (3, 16, 16, 1)
+    assert pixels.shape == (3, 16, 16)
     assert pixels.dtype == np.uint8
-    assert pixels[:, 0, 0, 0].tolist() == [4, 0, 5]
+    assert pixels[:, 0, 0].tolist() == [4, 0, 5]
     assert one_hot.tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
     assert one_hot.dtype == np.float32
 
 
 def test_a_batch_follows_the_order_asked_for(data: PreparedData) -> None:
     pixels, _ = ImageSet.open(data, "train").batch(np.array([2, 2, 0]))
-    assert pixels[:, 0, 0, 0].tolist() == [5, 5, 4]
+    assert pixels[:, 0, 0].tolist() == [5, 5, 4]
 
 
 def test_pixels_are_mapped_and_not_read(data: PreparedData) -> None:

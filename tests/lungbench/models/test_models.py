@@ -10,22 +10,14 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 keras = pytest.importorskip("keras")
 
-from lungbench.experiment import Augmentation  # noqa: E402 - after the backend is fixed
-from lungbench.models import MODELS, model_names  # noqa: E402
+from lungbench.models import MODELS, model_names  # noqa: E402 - after the backend is fixed
 from lungbench.models.network import build_network  # noqa: E402
 
 TRANSFER = [name for name in model_names() if MODELS[name].pretrained]
 
 
 def build(name: str, size: int = 96, classes: int = 3, weights: str = "none") -> Any:
-    return build_network(
-        name,
-        image_size=size,
-        classes=classes,
-        augmentation=Augmentation(),
-        weights=weights,
-        seed=1,
-    )
+    return build_network(name, image_size=size, classes=classes, weights=weights)
 
 
 def neurons(network: Any, kind: type) -> list[int]:

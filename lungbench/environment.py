@@ -1,0 +1,34 @@
+"""What decides the bits of a result beside the experiment: versions, processors, flags."""
+
+import os
+
+from lungbench.host import describe_host, usable_cpus
+
+# Variables by which the frameworks' arithmetic or its order can be changed.
+_FLAGS = ("TF_", "OMP_", "MKL_", "ONEDNN_", "DNNL_", "XLA_", "JAX_", "KERAS_", "CUDA_", "NVIDIA_")
+_QUIET = ("TF_CPP_",)  # what is logged decides nothing
+
+
+def environment() -> dict[str, str]:
+    """Describe this process, by names that a reader knows."""
+    host = describe_host(gpus=False)
+    flags = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(_FLAGS) and not name.startswith(_QUIET)
+    }
+    return {
+        **host.versions,
+        "processor": host.cpu_model or "unknown",
+        "processors": str(len(usable_cpus())),
+        **flags,
+    }
+
+
+def differences(before: dict[str, str], now: dict[str, str]) -> tuple[str, ...]:
+    """Name what differs between two environments, with both values."""
+    return tuple(
+        f"{name}: {before.get(name, 'unset')}, now {now.get(name, 'unset')}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    )

@@ -1,0 +1,148 @@
+"""A training that was stopped and goes on, against the one that was not, to the last bit."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+keras = pytest.importorskip("keras")
+
+from lungbench import fit  # noqa: E402 - after the backend is fixed
+from lungbench.checkpoint import CHECKPOINT_FILE, read_checkpoint, write_checkpoint  # noqa: E402
+from lungbench.data.dataset import DATA_FILE, PreparedData  # noqa: E402
+from lungbench.environment import environment  # noqa: E402
+from lungbench.experiment import RunSpec  # noqa: E402
+from lungbench.host import describe_host  # noqa: E402
+from lungbench.job import MODEL_FILE, PREDICTIONS_FILE, Job, Training  # noqa: E402
+from lungbench.keeper import Keeper  # noqa: E402
+from lungbench.launch import Surroundings, launch  # noqa: E402
+from lungbench.outcome import read_epochs  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+
+def trained(spec: RunSpec, folder: Path, run_dir: Path) -> Training:
+    run_dir.mkdir(exist_ok=True)
+    began = time.monotonic()
+    return fit.train(
+        Job(spec=spec, data=folder / DATA_FILE), run_dir, lambda: time.monotonic() - began
+    )
+
+
+def outcome(run_dir: Path) -> tuple[list[bytes], bytes, list[Any]]:
+    """What a training computed: weights, predictions, history."""
+    model = keras.saving.load_model(run_dir / MODEL_FILE, compile=False)
+    history = [
+        (each.epoch, each.loss, each.accuracy, each.val_loss, each.val_accuracy)
+        for each in read_epochs(run_dir)
+    ]
+    weights = [np.asarray(weight).tobytes() for weight in model.weights]
+    return weights, (run_dir / PREDICTIONS_FILE).read_bytes(), history
+
+
+# Keras's own legacy code reaches scipy under an old name.
+@pytest.mark.filterwarnings("ignore:Please import `affine_transform`:DeprecationWarning")
+@pytest.mark.parametrize("pipeline", ["cached", "paper"])
+@pytest.mark.parametrize("steps", [1, 3, 5])
+def test_a_stopped_training_goes_on_as_if_it_had_not(
+    spec: RunSpec,
+    data: PreparedData,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: int,
+    pipeline: str,
+) -> None:
+    spec = spec.model_copy(update={"pipeline": pipeline})
+    whole = trained(spec, tmp_path, tmp_path / "whole")
+    done = 0
+    counted = Keeper.on_train_batch_end
+
+    def after_some(self: Keeper, batch: int, logs: Any = None) -> None:
+        nonlocal done
+        done += 1
+        if done == steps:
+            self._stop.set()
+        counted(self, batch, logs)
+
+    monkeypatch.setattr(Keeper, "on_train_batch_end", after_some)
+    stopped = trained(spec, tmp_path, tmp_path / "stopped")
+    assert (stopped.stopped, whole.stopped) == (True, False)
+    held = read_checkpoint(tmp_path / "stopped" / CHECKPOINT_FILE).header
+    assert (len(held.epochs), held.batches) == divmod(steps, 3)  # 12 images, 4 a batch
+    resumed = trained(spec, tmp_path, tmp_path / "stopped")
+    assert resumed.resumption is not None
+    assert (resumed.resumption.attempts, resumed.resumption.exact) == (2, True)
+    assert outcome(tmp_path / "stopped") == outcome(tmp_path / "whole")
+
+
+def test_a_killed_process_is_followed_by_one_that_goes_on(
+    spec: RunSpec, data: PreparedData, tmp_path: Path
+) -> None:
+    around = Surroundings(tmp_path / DATA_FILE, data.facts(), describe_host(gpus=False))
+    long = spec.model_copy(update={"epochs": 4})
+    whole = launch(long, tmp_path / "whole", around)
+
+    run_dir = tmp_path / "killed"
+    with ThreadPoolExecutor() as beside:
+        first = beside.submit(launch, long, run_dir, around)
+        while not (run_dir / CHECKPOINT_FILE).exists():
+            time.sleep(0.01)
+        child = next(
+            process
+            for process in psutil.Process().children(recursive=True)
+            if str(run_dir) in process.cmdline()
+        )
+        child.kill()
+        killed = first.result()
+    assert killed.reason is not None
+    assert (killed.status, killed.reason.kind) == ("failed", "signal")
+    assert killed.timing is not None
+    record = launch(long, run_dir, around)
+
+    assert (record.status, whole.status) == ("completed", "completed")
+    assert record.resumption is not None
+    assert record.resumption.exact
+    assert record.resumption.epochs >= 1
+    assert [epoch.loss for epoch in record.epochs] == [epoch.loss for epoch in whole.epochs]
+    assert {epoch.attempt for epoch in record.epochs} == {1, 2}
+    for name in (PREDICTIONS_FILE, MODEL_FILE):
+        assert (name in record.artifacts) == (name in whole.artifacts)
+    assert record.artifacts[PREDICTIONS_FILE] == whole.artifacts[PREDICTIONS_FILE]
+
+    assert record.timing is not None
+    assert record.timing.resumed
+    assert record.timing.wall_s > killed.timing.wall_s
+    ledger = record.timing.ledger.model_dump()
+    assert all(part is None or part >= 0 for part in ledger.values())
+    assert sum(part or 0.0 for part in ledger.values()) == pytest.approx(record.timing.wall_s)
+    assert not (run_dir / CHECKPOINT_FILE).exists()
+
+
+def test_a_checkpoint_of_another_version_is_not_called_exact(
+    spec: RunSpec, data: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Keeper, "on_epoch_end", stop_after_an_epoch)
+    trained(spec, tmp_path, tmp_path / "run")
+    monkeypatch.undo()
+    path = tmp_path / "run" / CHECKPOINT_FILE
+    held = read_checkpoint(path)
+    other = held.header.model_copy(update={"environment": environment() | {"numpy": "0.1"}})
+    write_checkpoint(path, other, held.arrays)
+    resumed = trained(spec, tmp_path, tmp_path / "run")
+    assert resumed.resumption is not None
+    assert not resumed.resumption.exact
+    assert [each.split(":")[0] for each in resumed.resumption.differences] == ["numpy"]
+
+
+ended = Keeper.on_epoch_end
+
+
+def stop_after_an_epoch(self: Keeper, epoch: int, logs: Any = None) -> None:
+    self._stop.set()
+    ended(self, epoch, logs)
