@@ -57,6 +57,18 @@ def cpu_throttling(root: Path = _ROOT) -> Throttling | None:
     )
 
 
+def kernel_kills(root: Path = _ROOT) -> int:
+    """Return how many processes the kernel has killed for want of memory since it started.
+
+    It counts those of every control group; 0 where the kernel doesn't tell.
+    """
+    for line in _lines(root / "proc/vmstat"):
+        name, _, count = line.partition(" ")
+        if name == "oom_kill":
+            return int(count)
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Mount:
     """One mounted hierarchy: which part of it is seen, and where."""

@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lungbench import outcome
 from lungbench.attempt import completed, forget_checkpoint, made_ready
+from lungbench.cgroup import kernel_kills
 from lungbench.child import COMMAND, Child
 from lungbench.device import Device
 from lungbench.disturbance import Bystander, look_around
@@ -17,7 +19,7 @@ from lungbench.files import write_atomically
 from lungbench.host import pick_cpus, unavailable
 from lungbench.job import JOB_FILE, LOG_FILE, SAMPLES_FILE, Job
 from lungbench.lock import Stopped, host_lock
-from lungbench.reasons import reason_of, reason_of_exit
+from lungbench.reasons import reason_of
 from lungbench.record import (
     DataFacts,
     Host,
@@ -28,6 +30,7 @@ from lungbench.record import (
     write_record,
 )
 from lungbench.sampler import Sampler
+from lungbench.verdict import Memory, verdict
 from lungbench.watch import Ended, watched
 
 
@@ -65,11 +68,16 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Life:
-    """A child's life: how it ended, how long it was, and what it took."""
+    """A child's life: how it ended, how long it was, and what it took.
+
+    Attributes:
+        kernel_killed: Whether the kernel killed anything for want of memory meanwhile.
+    """
 
     wall_s: float
     resources: Resources
     ended: Ended
+    kernel_killed: bool
 
 
 def launch(spec: RunSpec, run_dir: Path, around: Surroundings) -> RunRecord:
@@ -126,6 +134,7 @@ def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _Lif
     threads = spec.device.threads
     gpus = _gpus(spec.device, around.host)
     before, bystander = look_around(gpus, pause=around.stop.wait), Bystander()
+    killed_before = kernel_kills()
     child = Child(
         run_dir,
         spec.environ(),
@@ -152,7 +161,7 @@ def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _Lif
         _note(run_dir, sampler)
     disturbed = asdict(before) | asdict(bystander.stop())
     resources = resources.model_copy(update=disturbed)
-    return _Life(wall_s, resources, ended)
+    return _Life(wall_s, resources, ended, kernel_killed=kernel_kills() > killed_before)
 
 
 def _gpus(device: Device, host: Host) -> tuple[int, ...]:
@@ -167,7 +176,8 @@ def _note(run_dir: Path, sampler: Sampler) -> None:
     reasons = [f"{what}: {why}" for what, why in sampler.missing.items()]
     if sampler.failure:
         reasons.append(f"sampling ended early: {sampler.failure}")
-    with (run_dir / LOG_FILE).open("a", encoding="utf-8") as log:
+    # A full disk, which may be what ended the run, must not hide that.
+    with suppress(OSError), (run_dir / LOG_FILE).open("a", encoding="utf-8") as log:
         log.writelines(f"not measured: {reason}\n" for reason in reasons)
 
 
@@ -176,7 +186,8 @@ def _judged(attempt: _Attempt, life: _Life) -> RunRecord:
     spec, run_dir = attempt.spec, attempt.run_dir
     training = outcome.read_training(run_dir)
     epochs = outcome.read_epochs(run_dir)
-    status, reason = _verdict(run_dir, life.ended)
+    memory = Memory(attempt.around.host, life.resources, life.kernel_killed)
+    status, reason = verdict(run_dir, life.ended, memory)
     metrics = None
     if status == "completed" and spec.epochs_to_train == spec.epochs:
         try:
@@ -197,23 +208,6 @@ def _judged(attempt: _Attempt, life: _Life) -> RunRecord:
         metrics=metrics,
         artifacts=outcome.artifact_hashes(run_dir),
     )
-
-
-def _verdict(run_dir: Path, ended: Ended) -> tuple[Status, Reason | None]:
-    training = outcome.read_training(run_dir)
-    if ended.interrupted:
-        return "interrupted", None
-    if training and training.stopped:
-        message = "SIGTERM asked the training to end; it can go on from its checkpoint."
-        return "interrupted", Reason(kind="signal", message=message)
-    if ended.ended_for:
-        return "failed", ended.ended_for
-    if training and training.failure:
-        absent = training.failure.kind == "device_unavailable"
-        return "skipped" if absent else "failed", training.failure
-    if ended.code == 0 and training:
-        return "completed", None
-    return "failed", reason_of_exit(ended.code, outcome.last_words(run_dir))
 
 
 def _record(attempt: _Attempt, status: Status, **parts: object) -> RunRecord:

@@ -6,8 +6,17 @@ import signal
 from lungbench.errors import DataError, DeviceUnavailable, TrainingFailed
 from lungbench.record import Reason, ReasonKind
 
-# What the frameworks' own exceptions say when memory runs out, in lower case.
-_MEMORY_WORDS = ("resourceexhausted", "out of memory", "bad_alloc", "oom when allocating")
+# What Python, the frameworks and the loader say when memory runs out, in lower case.
+_MEMORY_WORDS = (
+    "resourceexhausted",
+    "out of memory",
+    "bad_alloc",
+    "oom when allocating",
+    "memoryerror",
+    "cannot allocate memory",
+    "unable to allocate",
+    "failed to map segment",  # of a library, which Python calls an ImportError
+)
 
 
 def reason_of(error: BaseException) -> Reason:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lungbench.cgroup import Throttling, cpu_quota, cpu_throttling, memory_limit_bytes
+from lungbench.cgroup import Throttling, cpu_quota, cpu_throttling, kernel_kills, memory_limit_bytes
 
 V2 = "30 23 0:27 {shown} /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
 V1 = (
@@ -132,3 +132,15 @@ def test_this_machine_can_be_read() -> None:
     quota, limit = cpu_quota(), memory_limit_bytes()
     assert quota is None or quota > 0
     assert limit is None or limit > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "kills"), [("pgfault 9\noom_kill 3\n", 3), ("pgfault 9\n", 0), (None, 0)]
+)
+def test_the_kernels_kills_for_memory_are_counted(
+    tmp_path: Path, text: str | None, kills: int
+) -> None:
+    if text is not None:
+        (tmp_path / "proc").mkdir()
+        (tmp_path / "proc" / "vmstat").write_text(text)
+    assert kernel_kills(tmp_path) == kills
