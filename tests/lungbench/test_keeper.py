@@ -206,9 +206,6 @@ def test_a_real_checkpoint_holds_network_optimizer_and_metrics(
     callback.on_epoch_begin(0)
     callback.on_epoch_end(0)
     arrays = read_checkpoint(tmp_path / "checkpoint" / "last.ckpt").arrays
-    counts = {
-        part: sum(name.startswith(part) for name in arrays) for part in ("network", "metrics")
-    }
-    # a kernel and a bias; the loss's sum and count; Adam's iteration, rate, and two moments of each
-    assert counts == {"network": 2, "metrics": 2}
-    assert sum(name.startswith("optimizer") for name in arrays) == 2 + 2 * 2
+    counts = Counter(name.split("/")[0] for name in arrays)
+    # a kernel and a bias; Adam's iteration, rate, and two moments of each; the loss's sum and count
+    assert counts == {"network": 2, "optimizer": 2 + 2 * 2, "metrics": 2}
