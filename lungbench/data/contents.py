@@ -3,39 +3,24 @@
 A file is taken as unchanged while its path, size, modification time and change time are: hashing
 again what was hashed before would read every byte of the set at each start. The risk that is
 left: content replaced on another machine, or within one tick of the file system's clock, with all
-four alike. Deleting the memory (`seen-*.json`) hashes everything anew.
+four alike. Deleting the memory (`seen-*.npy`) hashes everything anew.
 """
 
 import hashlib
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
 from pathlib import Path
 
-from lungbench.data.decode import UnreadableImage, in_words, read_bytes, sha256
-from lungbench.data.listing import FoundFile, is_text
+import numpy as np
+from numpy.typing import NDArray
+
+from lungbench.data.decode import UnreadableImage, in_words, read_file
+from lungbench.data.file_table import Content, FileTable, Stamp
+from lungbench.data.listing import is_text
+from lungbench.data.staging import new_file
 from lungbench.data.threads import map_in_threads
-from lungbench.files import write_atomically
 
-Stamp = tuple[int, int, int]
-"""Size in bytes, modification time and change time in nanoseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What one file holds.
-
-    Attributes:
-        sha256: Of its bytes; None where they can't be read.
-        size_bytes: Likewise.
-        reason: Why they can't be read.
-        stamp: The file's state when they were.
-    """
-
-    sha256: str | None = None
-    size_bytes: int | None = None
-    reason: str | None = None
-    stamp: Stamp | None = None
+_SEEN = np.dtype([("path", "u8"), ("stamp", "i8", 3), ("sha256", "S32")])
+"""One file that was seen; its path as the first 8 bytes of the path's SHA-256."""
 
 
 class Memory:
@@ -43,60 +28,84 @@ class Memory:
 
     def __init__(self, cache: Path, source: Path) -> None:
         name = hashlib.sha256(str(source.resolve()).encode(errors="surrogateescape")).hexdigest()
-        self._path = cache / f"seen-{name[:16]}.json"
+        self._path = cache / f"seen-{name[:16]}.npy"
         self._seen = self._read()
+        self._keys = np.ascontiguousarray(self._seen["path"])
 
-    def recall(self, path: str, stamp: Stamp) -> str | None:
+    def recall(self, path: str, stamp: Stamp) -> bytes | None:
         """Return the hash of a file in this state, if it was seen in it."""
-        known = self._seen.get(path)
-        if not isinstance(known, list) or tuple(known[:-1]) != stamp:
+        key = _key(path)
+        place = int(np.searchsorted(self._keys, key))
+        if place == len(self._seen) or self._keys[place] != key:
             return None
-        return str(known[-1])
+        _, known, sha256 = self._seen[place]
+        return bytes(sha256) if tuple(known.tolist()) == stamp else None
 
-    def keep(self, files: Iterable[FoundFile], contents: Iterable[Content]) -> None:
+    def keep(self, files: FileTable) -> None:
         """Remember these files and forget all others."""
-        seen = {
-            file.path: [*content.stamp, content.sha256]
-            for file, content in zip(files, contents, strict=True)
-            if content.stamp and content.sha256
-        }
-        if seen != self._seen:
-            write_atomically(self._path, json.dumps(seen))
+        read = np.flatnonzero(files.digests)
+        keys = np.fromiter((_key(files.paths[position]) for position in read), np.uint64, len(read))
+        order = np.argsort(keys)
+        seen = np.zeros(len(read), dtype=_SEEN)
+        seen["path"] = keys[order]
+        seen["stamp"] = files.stamps[read[order]]
+        seen["sha256"] = files.digests[read[order]]
+        if not np.array_equal(seen, self._seen):
+            with new_file(self._path) as temporary, temporary.open("wb") as file:
+                np.save(file, seen)
 
-    def _read(self) -> dict[str, object]:
+    def _read(self) -> NDArray[np.void]:
         try:
-            seen = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return seen if isinstance(seen, dict) else {}
+            seen = np.load(self._path)
+        except (OSError, EOFError, ValueError):
+            return np.zeros(0, dtype=_SEEN)
+        return seen if seen.dtype == _SEEN else np.zeros(0, dtype=_SEEN)
 
 
-def read_contents(source: Path, files: tuple[FoundFile, ...], memory: Memory) -> list[Content]:
-    """Return what each file holds, reading those that changed since they were last seen."""
-    contents = list(map_in_threads(lambda file: _content(source, file, memory), files))
-    memory.keep(files, contents)
-    return contents
+def read_content(source: Path, path: str) -> tuple[bytes, Content]:
+    """Return the bytes of a file, and their hash with the state that the file was in.
+
+    Raises:
+        UnreadableImage: It can't be read, or its name isn't text.
+    """
+    data, status = read_file(_full_path(source, path))
+    return data, Content(hashlib.sha256(data).digest(), _stamp(status))
 
 
-def _content(source: Path, file: FoundFile, memory: Memory) -> Content:
-    path = source / file.path
+def read_contents(source: Path, files: FileTable, memory: Memory) -> None:
+    """Find out what each file holds, reading those that changed since they were last seen."""
+
+    def content(path: str) -> Content | UnreadableImage:
+        try:
+            return _recalled(source, path, memory) or read_content(source, path)[1]
+        except UnreadableImage as error:
+            return error
+
+    for position, found in enumerate(map_in_threads(content, files.paths)):
+        if isinstance(found, Content):
+            files.enter(position, found, None)
+        else:
+            files.enter(position, None, found)
+
+
+def _recalled(source: Path, path: str, memory: Memory) -> Content | None:
     try:
-        _check_name(file.path)
-        stamp = _stamp(path)
-        digest = memory.recall(file.path, stamp) or sha256(read_bytes(path))
-    except UnreadableImage as error:
-        return Content(reason=error.reason)
-    return Content(digest, stamp[0], stamp=stamp)
-
-
-def _check_name(path: str) -> None:
-    if not is_text(path):
-        raise UnreadableImage("its name isn't UTF-8; rename it")
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        status = path.stat()
+        stamp = _stamp(Path(_full_path(source, path)).stat())
     except OSError as error:
         raise UnreadableImage(in_words(error)) from None
+    known = memory.recall(path, stamp)
+    return Content(known, stamp) if known else None
+
+
+def _full_path(source: Path, path: str) -> str:
+    if not is_text(path):
+        raise UnreadableImage("its name isn't UTF-8; rename it")
+    return f"{source}/{path}"
+
+
+def _stamp(status: os.stat_result) -> Stamp:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _key(path: str) -> np.uint64:
+    return np.uint64(int.from_bytes(hashlib.sha256(path.encode()).digest()[:8]))

@@ -24,12 +24,13 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from lungbench.data.pixel_view import pixel_view
 from lungbench.errors import DataError
 
 DECODER_VERSION = 1
@@ -44,6 +45,8 @@ MAX_PIXELS = 64_000_000
 
 MAX_FILE_BYTES = 512 * 2**20
 
+_CHECKSUMMED = "PNG"
+_UPRIGHT = 1
 _TIFF_BITS_PER_SAMPLE = 258
 _TIFF_PHOTOMETRIC = 262
 _TIFF_WHITE_IS_ZERO = 0
@@ -66,8 +69,7 @@ class NotAnImage(UnreadableImage):
     """A file whose content is no image format that is read here."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageFacts(NamedTuple):
     """What a file is, before anything was done to it.
 
     Attributes:
@@ -111,7 +113,7 @@ def decode_bytes(content: bytes, image_size: int) -> Decoded:
     """
     grey, facts = _grey(content)
     square = grey.resize((image_size, image_size), Image.Resampling.BILINEAR)
-    return Decoded(np.asarray(square, dtype=np.uint8), facts)
+    return Decoded(pixel_view(square), facts)
 
 
 def examine_bytes(content: bytes) -> ImageFacts:
@@ -129,12 +131,35 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         UnreadableImage: It can't be opened, isn't a regular file, is empty or too large.
     """
+    return read_file(str(path))[0]
+
+
+def read_file(path: str) -> tuple[bytes, os.stat_result]:
+    """Return the content of a regular file, and the state that it was in before.
+
+    By the system's calls alone: Python's file objects make twice as many, and a small image is
+    decoded in the time of a hundred.
+
+    Raises:
+        UnreadableImage: See `read_bytes`.
+    """
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            _check_regular(os.fstat(file.fileno()))
-            return file.read()
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            status = os.fstat(file)
+            _check_regular(status)
+            return _read_whole(file, status.st_size), status
+        finally:
+            os.close(file)
     except OSError as error:
         raise UnreadableImage(in_words(error)) from None
+
+
+def _read_whole(file: int, size: int) -> bytes:
+    content = os.read(file, size)
+    while len(content) < size and (more := os.read(file, size - len(content))):
+        content += more
+    return content
 
 
 @contextlib.contextmanager
@@ -151,10 +176,6 @@ def unheard_advice() -> Iterator[None]:
 def sha256(content: bytes) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _check_regular(status: os.stat_result) -> None:
@@ -174,9 +195,7 @@ def in_words(error: OSError) -> str:
 
 def _grey(content: bytes) -> tuple[Image.Image, ImageFacts]:
     try:
-        with _opened(content) as image:
-            image.verify()  # the checksums of a PNG, which loading it skips; empties the image
-        with _opened(content) as image:
+        with _intact(content) as image:
             image.load()
             upright = _upright(_to_grey(image), image)
             return upright, _facts(upright, image.mode, image.format or "")
@@ -188,6 +207,15 @@ def _grey(content: bytes) -> tuple[Image.Image, ImageFacts]:
         raise UnreadableImage(_too_large()) from None
     except Exception as error:  # damaged files make Pillow's plugins raise nearly anything
         raise UnreadableImage(f"damaged: {error or type(error).__name__}") from None
+
+
+def _intact(content: bytes) -> Image.Image:
+    """Open an image whose checksums hold; of the formats read here, only PNG has any."""
+    image = _opened(content)
+    if image.format != _CHECKSUMMED:
+        return image
+    image.verify()  # loading skips them; empties the image
+    return _opened(content)
 
 
 def _opened(content: bytes) -> Image.Image:
@@ -214,16 +242,25 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _facts(grey: Image.Image, mode: str, file_format: str) -> ImageFacts:
-    counts = np.array(grey.histogram(), dtype=np.int64)
-    mean = float(counts @ np.arange(256)) / float(counts.sum())
-    return ImageFacts(*grey.size, mode, file_format, round(mean, 3))
+    return ImageFacts(*grey.size, mode, file_format, round(_mean(pixel_view(grey)), 3))
+
+
+def _mean(pixels: NDArray[np.uint8]) -> float:
+    # In 32 bits, 1.6 times as fast as in 64, row by row: the widest is 4 million pixels.
+    rows = np.add.reduce(pixels, axis=1, dtype=np.uint32)
+    return int(rows.sum(dtype=np.uint64)) / pixels.size
 
 
 def _upright(grey: Image.Image, image: Image.Image) -> Image.Image:
     """Turn the grey picture the way up that the original's EXIF block says."""
-    grey.info = dict(image.info)
+    bare = Image.Image()
+    bare.info = image.info
     try:
-        return ImageOps.exif_transpose(grey)
+        if bare.getexif().get(ExifTags.Base.Orientation, _UPRIGHT) == _UPRIGHT:
+            return grey
+        turned = grey.copy()
+        turned.info = dict(image.info)
+        return ImageOps.exif_transpose(turned)
     except Exception:  # a garbled EXIF block fails in many ways and says nothing about the pixels
         return grey
 
@@ -235,7 +272,7 @@ def _to_grey(image: Image.Image) -> Image.Image:
         return _scaled_to_8_bits(image)
     if image.has_transparency_data:
         return _on_black(image).convert("L")
-    return image.convert("L")
+    return image if image.mode == "L" else image.convert("L")
 
 
 def _on_black(image: Image.Image) -> Image.Image:

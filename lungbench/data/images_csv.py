@@ -1,11 +1,12 @@
 """`data_images.csv`: one row per file found, kept or not, and why."""
 
 import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from lungbench.data.index import IndexedFile
+from lungbench.data.file_table import IndexedFile
+from lungbench.data.staging import new_file
 from lungbench.record import Split
 
 IMAGES_FILE = "data_images.csv"
@@ -28,31 +29,37 @@ COLUMNS = (
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def images_csv(files: Sequence[IndexedFile], splits: Mapping[str, Split]) -> str:
-    """Return the table as CSV text.
+def write_images_csv(
+    path: Path, files: Iterable[IndexedFile], splits: Iterable[Split | None]
+) -> None:
+    """Write the table, row by row, whole or not at all.
 
     Args:
+        path: Where to.
         files: The rows, in this order.
-        splits: The split of each kept file, by path.
+        splits: The split of each file; None where it is left out.
+
+    Raises:
+        OSError: It can't be written, or the disk is full.
     """
-    text = io.StringIO()
-    writer = csv.writer(text)  # ends rows by CR LF, so that a CR or LF in a name is quoted
-    writer.writerow(COLUMNS)
-    for file in files:
-        writer.writerow([_cell(value) for value in _values(file, splits.get(file.path))])
-    return text.getvalue()
+    # Rows end by CR LF, so that a CR or LF in a name is quoted.
+    with new_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(COLUMNS)
+        for file, split in zip(files, splits, strict=True):
+            writer.writerow(_row(file, split))
 
 
-def _values(file: IndexedFile, split: Split | None) -> tuple[Any, ...]:
+def _row(file: IndexedFile, split: Split | None) -> tuple[Any, ...]:
+    path, class_name, reason = _shown(file.path), _shown(file.class_name), _shown(file.reason)
     kept = "yes" if file.kept else "no"
-    head = (file.path, file.class_name, split, kept, file.reason, file.sha256, file.size_bytes)
+    head = (path, class_name, split, kept, reason, file.sha256, file.size_bytes)
     if file.facts is None:
         return (*head, None, None, None, None, None)
     facts = file.facts
     return (*head, facts.width, facts.height, facts.mode, facts.format, facts.mean_grey)
 
 
-def _cell(value: Any) -> str:
-    """Return a cell that a spreadsheet shows instead of computing it."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+def _shown(text: str | None) -> str | None:
+    """Return a text that a spreadsheet shows instead of computing it."""
+    return f"'{text}" if text and text.startswith(_FORMULA_STARTS) else text

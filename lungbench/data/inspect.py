@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lungbench.data.index import Index, IndexedFile, Progress, index
+from lungbench.data.file_table import IndexedFile
+from lungbench.data.index import Index, Progress, index
 from lungbench.data.listing import class_folders
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -5,6 +5,7 @@ folders are passed over, and so is everything that lies beside the class folders
 followed, each real folder once per class, so that a link to a parent ends instead of looping.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +37,24 @@ def list_files(folder: Path) -> tuple[FoundFile, ...]:
     Raises:
         DataError: The folder is missing, can't be read, or holds no class folders with files.
     """
+    return tuple(found_files(folder))
+
+
+def found_files(folder: Path) -> Iterator[FoundFile]:
+    """Yield what `list_files` returns; whether there are classes is known after the last.
+
+    Raises:
+        DataError: See `list_files`.
+    """
+    names = set()
     try:
-        found = tuple(_found_files(folder))
+        for class_folder in class_folders(folder):
+            for file in _files_of_class(class_folder):
+                names.add(file.class_name)
+                yield file
     except OSError as error:
         raise _unreadable(folder, error) from None
-    _check_classes(folder, sorted({file.class_name for file in found}))
-    return found
+    _check_classes(folder, sorted(names))
 
 
 def _unreadable(folder: Path, error: OSError) -> DataError:
@@ -86,20 +99,32 @@ def check_number(folder: Path, names: Sequence[str]) -> None:
         )
 
 
-def _found_files(folder: Path) -> Iterator[FoundFile]:
-    for class_folder in class_folders(folder):
-        _check_name(class_folder.name)
-        for path in sorted(_files_below(class_folder)):
-            yield FoundFile(path.relative_to(folder).as_posix(), class_folder.name)
+def _files_of_class(class_folder: Path) -> Iterator[FoundFile]:
+    name = class_folder.name
+    _check_name(name)
+    for path in sorted(_files_below(class_folder), key=_by_parts):
+        yield FoundFile(f"{name}/{path}", name)
+
+
+def _by_parts(path: str) -> str:
+    """Keep the files of one folder together: a name may hold any other character, but not this."""
+    return path.replace("/", "\0")
 
 
 def class_folders(folder: Path) -> list[Path]:
     """Return the sub-folders that name classes if they hold images, sorted."""
-    return [path for path in _visible(folder) if path.is_dir()]
+    return [folder / name for name, is_folder in _visible(folder) if is_folder]
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+def _visible(folder: Path) -> list[tuple[str, bool]]:
+    """Return the names in a folder, sorted, each with whether it is a folder itself."""
+    with os.scandir(folder) as entries:
+        return sorted((e.name, _is_folder(e)) for e in entries if not e.name.startswith("."))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # DirEntry alone costs no system call, but raises where a link leads back to itself.
+    return Path(entry).is_dir() if entry.is_symlink() else entry.is_dir()
 
 
 def _check_name(name: str) -> None:
@@ -120,19 +145,21 @@ def is_text(name: str) -> bool:
     return True
 
 
-def _files_below(class_folder: Path) -> Iterator[Path]:
+def _files_below(class_folder: Path) -> Iterator[str]:
+    """Yield the path of every file of a class, relative to its folder."""
     entered: set[tuple[int, int]] = set()
-    waiting = [class_folder]
+    waiting = [""]
     while waiting:
-        folder = waiting.pop()
-        if _identity(folder) in entered:
+        below = waiting.pop()
+        folder = class_folder / below
+        if (identity := _identity(folder)) in entered:
             continue
-        entered.add(_identity(folder))
-        for path in _visible(folder):
-            if path.is_dir():
-                waiting.append(path)
+        entered.add(identity)
+        for name, is_folder in _visible(folder):
+            if is_folder:
+                waiting.append(f"{below}{name}/")
             else:
-                yield path
+                yield below + name
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -6,24 +6,19 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock
 
-from lungbench.data.contents import Content, Memory, read_contents
+from lungbench.data.contents import Memory, read_contents
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.data.decode import DECODER_VERSION
-from lungbench.data.images_csv import IMAGES_FILE, images_csv
-from lungbench.data.index import (
-    Index,
-    IndexedFile,
-    Progress,
-    checked,
-    in_row_order,
-    indexed,
-    without_contradictions,
-)
-from lungbench.data.listing import FoundFile, list_files
-from lungbench.data.pixels import Source, cached_pixels, sweep
+from lungbench.data.file_table import FileTable
+from lungbench.data.images_csv import IMAGES_FILE, write_images_csv
+from lungbench.data.index import Index, Progress, checked
+from lungbench.data.listing import found_files
+from lungbench.data.pixels import build_pixels, find_pixels, json_list, may_hold
 from lungbench.data.split import SPLITS, split
+from lungbench.data.staging import sweep
 from lungbench.data.synthetic import SYNTHETIC_VERSION, synthesize
 from lungbench.errors import Refused
 from lungbench.experiment import SYNTHETIC, DataSettings
@@ -31,6 +26,9 @@ from lungbench.files import write_atomically
 from lungbench.record import Split
 
 LOCK_FILE = ".lock"
+
+_FILES = "\0"
+"""Stands for the files, too many to be in one text with the rest; no class's name holds it."""
 
 
 def prepare(
@@ -61,11 +59,11 @@ def prepare(
         with FileLock(cache / LOCK_FILE):
             sweep(cache)
             found, pixels = _index_and_pixels(settings, cache.resolve(), progress)
-    splits = _splits(settings, found.kept)
+    splits = _splits(settings, found.files)
     data = _prepared(settings, found, pixels, splits)
     with _writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / IMAGES_FILE, images_csv(found.files, splits))
+        write_images_csv(out / IMAGES_FILE, found.files, splits)
         write_atomically(out / DATA_FILE, data.model_dump_json(indent=1) + "\n")
     return data
 
@@ -96,40 +94,44 @@ def _index_and_pixels(
     settings: DataSettings, cache: Path, progress: Progress | None
 ) -> tuple[Index, Path]:
     folder = _source_folder(settings, cache, progress)
-    found = list_files(folder)
-    contents = read_contents(folder, found, Memory(cache, folder))
-    sources = _sources(folder, found, contents)
-    pixels = cached_pixels(cache, sources, settings.image_size, progress)
-    files = [
-        indexed(file, content, pixels.outcomes.get(content.sha256 or ""))
-        for file, content in zip(found, contents, strict=True)
-    ]
-    return checked(Index(folder, without_contradictions(files))), pixels.folder
+    files, memory = FileTable(found_files(folder)), Memory(cache, folder)
+    pixels = _pixels_found(folder, files, memory, cache, settings.image_size)
+    if pixels is None:
+        pixels = build_pixels(cache, folder, files, settings.image_size, progress)
+    memory.keep(files)
+    return checked(Index(folder, files)), pixels
 
 
-def _sources(folder: Path, files: Sequence[FoundFile], contents: Sequence[Content]) -> list[Source]:
-    return sorted(
-        Source(file.class_name, content.sha256, folder / file.path)
-        for file, content in zip(files, contents, strict=True)
-        if content.sha256
-    )
+def _pixels_found(
+    folder: Path, files: FileTable, memory: Memory, cache: Path, image_size: int
+) -> Path | None:
+    if not may_hold(cache, image_size):
+        return None  # then nothing is hashed now: each file is read when it is decoded
+    read_contents(folder, files, memory)
+    return find_pixels(cache, files, image_size)
 
 
-def _splits(settings: DataSettings, kept: Sequence[IndexedFile]) -> dict[str, Split]:
+def _splits(settings: DataSettings, files: FileTable) -> list[Split | None]:
+    """Return the split of each file; None where it is left out."""
+    kept = np.flatnonzero(files.kept)
     chosen = split(
-        [file.class_name for file in kept],
-        [file.sha256 or "" for file in kept],
+        [files.class_name(position) for position in kept.data],
+        map(files.sha256, kept.data),
         seed=settings.split_seed,
         validation_fraction=settings.validation_fraction,
         test_fraction=settings.test_fraction,
     )
-    return dict(zip((file.path for file in kept), chosen, strict=True))
+    splits: list[Split | None] = [None] * len(files)
+    for position, name in zip(kept.data, chosen, strict=True):
+        splits[position] = name
+    return splits
 
 
 def _prepared(
-    settings: DataSettings, found: Index, pixels: Path, splits: dict[str, Split]
+    settings: DataSettings, found: Index, pixels: Path, splits: Sequence[Split | None]
 ) -> PreparedData:
-    paths = [file.path for file in in_row_order(found.files)]
+    files, order = found.files, found.files.row_order()
+    rows = order[files.decoded[order]].data
     return PreparedData(
         fingerprint=_fingerprint(settings, found, splits),
         source=settings.source,
@@ -139,16 +141,16 @@ def _prepared(
         pixels=pixels,
         folder=found.source.absolute(),
         rows={
-            name: tuple(row for row, path in enumerate(paths) if splits.get(path) == name)
+            name: tuple(row for row, position in enumerate(rows) if splits[position] == name)
             for name in SPLITS
         },
-        paths=tuple(paths),
+        paths=tuple(files.paths[position] for position in rows),
         images_found=found.images_found,
-        images_skipped=found.images_found - len(found.kept),
+        images_skipped=found.images_found - int(files.kept.sum()),
     )
 
 
-def _fingerprint(settings: DataSettings, found: Index, splits: dict[str, Split]) -> str:
+def _fingerprint(settings: DataSettings, found: Index, splits: Sequence[Split | None]) -> str:
     """Hash all that decides which pixels train, validate and test; not where they lie."""
     facts = {
         "decoder_version": DECODER_VERSION,
@@ -156,6 +158,20 @@ def _fingerprint(settings: DataSettings, found: Index, splits: dict[str, Split])
         "classes": found.classes,
         "split": [settings.split, settings.split_seed],
         "fractions": [settings.validation_fraction, settings.test_fraction],
-        "files": sorted((file.class_name, file.sha256, splits[file.path]) for file in found.kept),
+        "files": _FILES,
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    before, after = json.dumps(facts, sort_keys=True).split(json.dumps(_FILES))
+    fingerprint = hashlib.sha256(before.encode())
+    for piece in json_list(_used(found.files, splits)):
+        fingerprint.update(piece.encode())
+    fingerprint.update(after.encode())
+    return fingerprint.hexdigest()
+
+
+def _used(
+    files: FileTable, splits: Sequence[Split | None]
+) -> Iterator[tuple[str, str, Split | None]]:
+    """Yield class, SHA-256 and split of the files that are kept, in the order of their rows."""
+    order = files.row_order()
+    for position in order[files.kept[order]].data:
+        yield files.class_name(position), files.sha256(position), splits[position]

@@ -9,8 +9,10 @@ train. Byte-identical copies go where their original goes.
 """
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lungbench.errors import DataError
 from lungbench.record import Split
@@ -18,10 +20,12 @@ from lungbench.record import Split
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 MIN_PER_CLASS = len(SPLITS)
 
+_IN_TURN: tuple[Split, ...] = ("test", "validation", "train")
+
 
 def split(
     labels: Sequence[str],
-    digests: Sequence[str],
+    digests: Iterable[str],
     *,
     seed: int,
     validation_fraction: float,
@@ -39,24 +43,33 @@ def split(
     Raises:
         DataError: A class has too few distinct images to be in every split.
     """
-    members = defaultdict(set)
-    for label, digest in zip(labels, digests, strict=True):
-        members[label].add(digest)
-    chosen: dict[str, Split] = {}
-    for label, distinct in sorted(members.items()):
-        counts = _counts(label, len(distinct), validation_fraction, test_fraction)
-        chosen.update(zip(_shuffled(distinct, seed), _in_turn(counts), strict=True))
-    return tuple(chosen[digest] for digest in digests)
+    keys, names = _keys(digests, seed), sorted(set(labels))
+    numbers = np.fromiter(map(names.index, labels), np.int64, len(labels))
+    chosen = np.zeros(len(labels), dtype=np.int64)
+    for number, name in enumerate(names):
+        members = numbers == number
+        ranks = _ranks(keys[members])
+        counts = _counts(name, int(ranks.max()) + 1, validation_fraction, test_fraction)
+        ends = np.cumsum([counts[split_name] for split_name in _IN_TURN])
+        chosen[members] = np.searchsorted(ends, ranks, side="right")
+    return tuple(_IN_TURN[number] for number in chosen)
 
 
-def _shuffled(digests: set[str], seed: int) -> list[str]:
-    return sorted(
-        digests, key=lambda digest: hashlib.sha256(f"{seed}:{digest}".encode()).hexdigest()
-    )
+def _keys(digests: Iterable[str], seed: int) -> NDArray[np.bytes_]:
+    """Return what the contents are ordered by, 32 bytes each."""
+    keys = bytearray()
+    for digest in digests:
+        keys += hashlib.sha256(f"{seed}:{digest}".encode()).digest()
+    return np.frombuffer(keys, dtype="S32")
 
 
-def _in_turn(counts: dict[Split, int]) -> list[Split]:
-    return [name for name, count in counts.items() for _ in range(count)]
+def _ranks(keys: NDArray[np.bytes_]) -> NDArray[np.int64]:
+    """Return the place of each key among the distinct ones, in order, from 0."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    ranks = np.zeros(len(keys), dtype=np.int64)
+    ranks[order[1:]] = np.cumsum(ordered[1:] != ordered[:-1])
+    return ranks
 
 
 def _counts(

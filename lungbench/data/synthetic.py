@@ -13,7 +13,7 @@ from lungbench.data.anatomy import Anatomy, Field, chest
 from lungbench.data.film import Film, save
 from lungbench.data.index import Progress
 from lungbench.data.lesions import LESIONS
-from lungbench.data.pixels import new_folder
+from lungbench.data.staging import new_folder
 from lungbench.errors import DataError, Refused
 
 SYNTHETIC_VERSION = 1

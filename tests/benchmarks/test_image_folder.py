@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import preparation
 from benchmarks.image_folder import image_count, image_folder, prepared
 from benchmarks.preparation import add_images, originals
+from lungbench.data.decode import decode
 
 
 @pytest.fixture
@@ -56,3 +58,17 @@ def test_written_variations_all_differ_and_a_larger_set_holds_the_smaller(tmp_pa
     assert len(small) == 30
     assert len(set(large.values())) == 60
     assert small.items() <= large.items()
+
+
+def test_beyond_what_is_drawn_pictures_come_again_as_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "_PICTURES", 6)
+    folder = tmp_path / "images"
+    add_images(originals(tmp_path / "originals"), folder, 20, side=32)
+    files = sorted(folder.glob("*/*"), key=lambda path: path.name)
+    assert len({path.read_bytes() for path in files}) == 20
+    for number, path in enumerate(files):
+        again = files[number % 6]
+        assert path.parent == again.parent
+        np.testing.assert_array_equal(decode(path, 32).pixels, decode(again, 32).pixels)

@@ -259,6 +259,15 @@ def test_a_file_of_an_impossible_size_is_refused(
         read_bytes(tmp_path / "image.png")
 
 
+def test_a_read_that_stops_early_is_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "image.png").write_bytes(b"0123456789")
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda file, size: read(file, min(size, 3)))
+    assert read_bytes(tmp_path / "image.png") == b"0123456789"
+
+
 def test_a_missing_file_is_refused_with_the_systems_words(tmp_path: Path) -> None:
     with pytest.raises(UnreadableImage, match="no such file"):
         decode(tmp_path / "gone.png", 16)

@@ -67,6 +67,18 @@ def test_linked_folders_and_files_are_followed(
     assert {"c/far.png", "b/linked.png"} <= set(paths(folder))
 
 
+def test_a_link_to_itself_is_a_file_that_cannot_be_read(folder: Path) -> None:
+    (folder / "a" / "loop.png").symlink_to("loop.png")
+    assert "a/loop.png" in paths(folder)
+
+
+def test_a_folders_files_stand_together(folder: Path) -> None:
+    # "." sorts before "/", so that as texts the file would stand between the other two.
+    for name in ("b/x/1.png", "b/x.png", "b/x/2.png"):
+        touch(folder / name)
+    assert paths(folder)[-3:] == ["b/x/1.png", "b/x/2.png", "b/x.png"]
+
+
 def missing(folder: Path) -> Path:
     return folder / "nowhere"
 

@@ -1,149 +1,161 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lungbench.data import pixels
+from lungbench.data import contents, pixels
+from lungbench.data.contents import Memory, read_contents
 from lungbench.data.dataset import LABELS_FILE, PIXELS_FILE
-from lungbench.data.decode import ImageFacts, NotAnImage, UnreadableImage, decode, sha256
-from lungbench.data.pixels import CachedPixels, Source, cached_pixels, new_folder, sweep
-from lungbench.errors import DataError
+from lungbench.data.decode import ImageFacts, NotAnImage, UnreadableImage, decode
+from lungbench.data.file_table import FileTable
+from lungbench.data.index import Progress
+from lungbench.data.listing import found_files
+from lungbench.data.pixels import CONTENTS_FILE, build_pixels, find_pixels, json_list, may_hold
 
 SIZE = 16
 
 Save = Callable[..., Path]
 
 
-def sources_of(folder: Path) -> list[Source]:
-    return sorted(
-        Source(path.parent.name, sha256(path.read_bytes()), path) for path in folder.glob("*/*")
-    )
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
 
 
-def cached(tmp_path: Path, folder: Path, **options: object) -> CachedPixels:
-    cache = tmp_path / "cache"
-    cache.mkdir(exist_ok=True)
-    return cached_pixels(cache, sources_of(folder), SIZE, **options)  # type: ignore[arg-type]
+def built(cache: Path, source: Path, progress: Progress | None = None) -> tuple[Path, FileTable]:
+    files = FileTable(found_files(source))
+    return build_pixels(cache, source, files, SIZE, progress), files
 
 
-def test_rows_hold_the_decoded_files_in_the_order_of_the_sources(
-    source: Path, tmp_path: Path
-) -> None:
-    folder = cached(tmp_path, source).folder
+def found(cache: Path, source: Path) -> tuple[Path | None, FileTable]:
+    files = FileTable(found_files(source))
+    read_contents(source, files, Memory(cache, source))
+    return find_pixels(cache, files, SIZE), files
+
+
+def test_rows_hold_the_decoded_files_by_class_and_hash(source: Path, cache: Path) -> None:
+    folder, files = built(cache, source)
     images, labels = np.load(folder / PIXELS_FILE), np.load(folder / LABELS_FILE)
     assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
-    for row, file in enumerate(sources_of(source)):
-        np.testing.assert_array_equal(images[row], decode(file.path, SIZE).pixels)
+    in_order = sorted(files, key=lambda file: (file.class_name, file.sha256))
+    for row, file in enumerate(in_order):
+        np.testing.assert_array_equal(images[row], decode(source / file.path, SIZE).pixels)
         assert labels[row] == ["covid", "normal"].index(file.class_name)
 
 
-def test_what_cannot_be_decoded_leaves_no_gap(source: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_decoded_leaves_no_gap(source: Path, cache: Path) -> None:
     (source / "covid" / "bad.png").write_bytes(b"not a picture")
     (source / "normal" / "cut.png").write_bytes((source / "normal" / "10.png").read_bytes()[:90])
-    found = cached(tmp_path, source)
-    images = np.load(found.folder / PIXELS_FILE)
+    folder, files = built(cache, source)
+    order = files.row_order().tolist()
+    outcomes = [files.outcome(position) for position in order]
     good = [
-        decode(file.path, SIZE).pixels
-        for file in sources_of(source)
-        if isinstance(found.outcomes[file.sha256], ImageFacts)
+        decode(source / files.paths[position], SIZE).pixels
+        for position, outcome in zip(order, outcomes, strict=True)
+        if isinstance(outcome, ImageFacts)
     ]
-    np.testing.assert_array_equal(images, good)
-    assert len(np.load(found.folder / LABELS_FILE)) == 20
-    assert {type(outcome) for outcome in found.outcomes.values()} == {
-        ImageFacts,
-        NotAnImage,
-        UnreadableImage,
-    }
-    assert sorted(path.name for path in found.folder.iterdir()) == [
-        "contents.json",
-        PIXELS_FILE,
-        LABELS_FILE,
-    ]
+    np.testing.assert_array_equal(np.load(folder / PIXELS_FILE), good)
+    assert len(np.load(folder / LABELS_FILE)) == 20
+    assert set(map(type, outcomes)) == {ImageFacts, NotAnImage, UnreadableImage}
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [CONTENTS_FILE, PIXELS_FILE, LABELS_FILE]
 
 
-def test_nothing_is_decoded_twice(source: Path, tmp_path: Path) -> None:
-    told: list[int] = []
-    first = cached(tmp_path, source, progress=lambda done, _: told.append(done))
-    assert told == list(range(1, 21))
-    assert cached(tmp_path, source, progress=lambda done, _: told.append(done)) == first
-    assert len(told) == 20
+def test_each_file_is_read_once(source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    whole = contents.read_file
+    monkeypatch.setattr(contents, "read_file", lambda path: read.append(path) or whole(path))
+    built(cache, source)
+    assert sorted(read) == sorted(map(str, source.glob("*/*.png")))
 
 
-def test_the_same_files_under_other_names_find_the_cache(source: Path, tmp_path: Path) -> None:
-    first = cached(tmp_path, source)
+def test_the_files_that_pixels_were_built_from_find_them(source: Path, cache: Path) -> None:
+    (source / "covid" / "bad.png").write_bytes(b"not a picture")
+    (source / "normal" / "empty.png").touch()
+    folder, files = built(cache, source)
+    again, files_again = found(cache, source)
+    assert again == folder
+    assert list(files_again) == list(files)
+
+
+def test_progress_is_told_up_to_the_last_file(source: Path, cache: Path) -> None:
+    told: list[tuple[int, int]] = []
+    built(cache, source, lambda done, total: told.append((done, total)))
+    assert told == [(done, 20) for done in range(1, 21)]
+
+
+def test_only_a_cache_of_this_size_may_hold_the_pixels(source: Path, cache: Path) -> None:
+    assert not may_hold(cache, SIZE)
+    built(cache, source)
+    assert may_hold(cache, SIZE)
+    assert not may_hold(cache, SIZE + 1)
+
+
+def test_the_same_files_under_other_names_find_the_cache(source: Path, cache: Path) -> None:
+    folder, _ = built(cache, source)
     for path in list(source.glob("*/*")):
         path.rename(path.with_name(f"renamed {path.name}"))
-    assert cached(tmp_path, source).folder == first.folder
+    assert found(cache, source)[0] == folder
 
 
-def test_another_label_another_cache(source: Path, tmp_path: Path) -> None:
-    first = cached(tmp_path, source)
+def test_another_label_another_cache(source: Path, cache: Path) -> None:
+    folder, _ = built(cache, source)
     (source / "covid" / "00.png").rename(source / "normal" / "00.png")
-    assert cached(tmp_path, source).folder != first.folder
+    assert found(cache, source)[0] is None
+    assert built(cache, source)[0] != folder
 
 
 def test_another_decoder_another_cache(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = cached(tmp_path, source)
+    folder, _ = built(cache, source)
     monkeypatch.setattr(pixels, "DECODER_VERSION", pixels.DECODER_VERSION + 1)
-    assert cached(tmp_path, source).folder != first.folder
+    assert found(cache, source)[0] is None
+    assert built(cache, source)[0] != folder
 
 
-@pytest.mark.parametrize("name", [PIXELS_FILE, LABELS_FILE, "contents.json"])
-@pytest.mark.parametrize("content", [None, b"", b"{}"])
-def test_a_damaged_cache_is_made_again(
-    source: Path, tmp_path: Path, name: str, content: bytes | None
+@pytest.mark.parametrize("name", [PIXELS_FILE, LABELS_FILE, CONTENTS_FILE])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"[7]"])
+def test_a_damaged_cache_is_not_found_and_made_again(
+    source: Path, cache: Path, name: str, content: bytes | None
 ) -> None:
-    first = cached(tmp_path, source)
-    whole = np.load(first.folder / PIXELS_FILE)
-    (first.folder / name).unlink()
+    folder, _ = built(cache, source)
+    whole = np.load(folder / PIXELS_FILE)
+    (folder / name).unlink()
     if content is not None:
-        (first.folder / name).write_bytes(content)
-    again = cached(tmp_path, source)
-    np.testing.assert_array_equal(np.load(again.folder / PIXELS_FILE), whole)
-    assert again.outcomes.keys() == first.outcomes.keys()
+        (folder / name).write_bytes(content)
+    assert found(cache, source)[0] is None
+    assert built(cache, source)[0] == folder
+    np.testing.assert_array_equal(np.load(folder / PIXELS_FILE), whole)
 
 
-def test_a_file_that_changes_after_it_was_hashed_is_noticed(source: Path, tmp_path: Path) -> None:
-    sources = sources_of(source)
-    (source / "covid" / "00.png").write_bytes(b"something else")
-    with pytest.raises(DataError, match=r"covid/00\.png \(its content changed\)"):
-        cached_pixels(tmp_path, sources, SIZE)
-    assert not list(tmp_path.glob("*pixels*"))
+def test_a_file_that_changes_is_hashed_as_it_is_decoded(source: Path, cache: Path) -> None:
+    files = FileTable(found_files(source))
+    read_contents(source, files, Memory(cache, source))
+    (source / "covid" / "00.png").write_bytes((source / "normal" / "10.png").read_bytes())
+    folder = build_pixels(cache, source, files, SIZE)
+    assert files[0].sha256 == files[10].sha256
+    order = files.row_order().tolist()
+    images = np.load(folder / PIXELS_FILE)
+    np.testing.assert_array_equal(images[order.index(0)], images[order.index(10)])
 
 
-def test_a_source_that_vanishes_is_one_line(source: Path, tmp_path: Path) -> None:
-    sources = sources_of(source)
-    source.rename(tmp_path / "elsewhere")
-    with pytest.raises(DataError, match="no such file"):
-        cached_pixels(tmp_path, sources, SIZE)
-    assert not list(tmp_path.glob("*pixels*"))
+def test_a_build_that_fails_leaves_nothing(
+    source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pixels, "_write_outcomes", full)
+    with pytest.raises(OSError, match="No space"):
+        built(cache, source)
+    assert not list(cache.iterdir())
 
 
-def test_a_folder_appears_under_its_name_when_it_is_whole(tmp_path: Path) -> None:
-    with new_folder(tmp_path / "final") as temporary:
-        (temporary / "file").touch()
-        assert not (tmp_path / "final").exists()
-    assert (tmp_path / "final" / "file").exists()
-    assert (tmp_path / "final").stat().st_mode & 0o777 == 0o755
-
-
-def test_an_interrupted_folder_leaves_nothing(tmp_path: Path) -> None:
-    def interrupted() -> None:
-        with new_folder(tmp_path / "final") as temporary:
-            (temporary / "file").touch()
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert not list(tmp_path.iterdir())
-
-
-def test_what_killed_processes_left_is_swept_away(tmp_path: Path) -> None:
-    (tmp_path / ".pixels-96-ab.x1.tmp" / "deep").mkdir(parents=True)
-    (tmp_path / ".seen-ab.json.x1.tmp").touch()
-    (tmp_path / "pixels-96-ab").mkdir()
-    sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["pixels-96-ab"]
+@pytest.mark.parametrize("length", [0, 1, 1023, 1024, 1025, 3000])
+def test_a_list_in_pieces_is_the_json_of_the_list(length: int) -> None:
+    items = [("a, b", None, number) for number in range(length)]
+    assert "".join(json_list(iter(items))) == json.dumps(items)

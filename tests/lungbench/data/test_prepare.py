@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import resource
 import shutil
 import subprocess
@@ -127,6 +128,24 @@ def test_the_fingerprint_changes_with_the_settings(
     prepared: Prepare, change: dict[str, Any]
 ) -> None:
     assert prepared(**change).fingerprint != prepared().fingerprint
+
+
+def test_these_files_have_the_fingerprint_and_pixels_that_they_always_had(
+    prepared: Prepare, tmp_path: Path
+) -> None:
+    # Both hashes are what commit 767315c gave, which read every file twice, in another order.
+    for number in range(30):
+        path = tmp_path / "pgm" / f"class {number % 3}" / f"{29 - number}.pgm"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = (np.arange(40 * 50) * (number + 1) // 7 % 256).astype(np.uint8).tobytes()
+        path.write_bytes(b"P5 50 40 255\n" + pixels)
+    data = prepared(source=str(tmp_path / "pgm"))
+    assert data.fingerprint == "14dddb7dac45fafd74591463cc3d68e29a5df897364308d364080c1ea3b1adb1"
+    pixels = (data.pixels / PIXELS_FILE).read_bytes()
+    assert (
+        hashlib.sha256(pixels).hexdigest()
+        == "0bf39066d533f1f9e8d52cfad1196314063437fa1b351b9d56cac61acd971811"
+    )
 
 
 def test_the_fingerprint_changes_with_a_files_content(prepared: Prepare, save_image: Save) -> None:
