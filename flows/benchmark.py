@@ -13,6 +13,7 @@ from prefect.futures import PrefectFuture, wait
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.zombies import note_flow_run
 from lungbench.execution import Execution, preflight
 from lungbench.experiment import Experiment
 from lungbench.host import describe_host
@@ -39,16 +40,20 @@ def benchmark(
         folder: An execution's folder that was made already; it is used instead of a new one.
     """
     if folder:
-        return execute(Execution.open(folder))
-    preflight(experiment, results, describe_host())
-    return execute(Execution.create(experiment, results))
+        execution = Execution.open(folder)
+    else:
+        preflight(experiment, results, describe_host())
+        execution = Execution.create(experiment, results)
+    with execution.held("flow run"):
+        note_flow_run(execution.folder)
+        return execute(execution)
 
 
 def execute(execution: Execution) -> State:
-    """Prepare, train every run, report; the state is Failed if any training failed."""
-    folder, runs = execution.folder, execution.experiment.runs()
-    stop = threading.Event()
+    """Prepare, train what isn't complete, report; Failed if any training failed."""
+    folder, stop = execution.folder, threading.Event()
     prepare(folder)
+    runs = execution.remaining()
     trainings = train.map(
         unmapped(folder),
         [spec.run_id for spec in runs],

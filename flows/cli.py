@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lungbench.errors import Interrupted, LungbenchError
+from lungbench.errors import LungbenchError
 
 if TYPE_CHECKING:
+    from lungbench.execution import Execution
     from lungbench.experiment import Experiment
 
 app = typer.Typer(
@@ -37,6 +38,15 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a value, e.g. train.epochs=1."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+NoPrefect = Annotated[
+    bool, typer.Option("--no-prefect", help="Take the same steps without Prefect.")
+]
+AllBelow = Annotated[
+    Path, typer.Argument(metavar="DIR", help="An execution's folder; above it: all below.")
+]
+ExecutionFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The execution's folder; above it: the newest one's.")
+]
 
 _RESULTS = Path("results")
 
@@ -47,33 +57,28 @@ def run(
     results: Results = _RESULTS,
     data: Data = None,
     settings: Settings = None,
-    no_prefect: Annotated[
-        bool, typer.Option("--no-prefect", help="Take the same steps without Prefect.")
-    ] = False,
+    no_prefect: NoPrefect = False,
 ) -> None:
     """Train every model on every device and write one report."""
-    from rich.console import Console
+    from flows import commands
 
-    from flows.suite import exit_code, run_plainly, run_with_prefect
-    from flows.terminal import preparing, watched
-    from lungbench.execution import REPORT_FILE, Execution, preflight
-    from lungbench.host import describe_host
+    _end_of(commands.run(_experiment(file, data, settings), results, prefect=not no_prefect))
 
-    experiment = _experiment(file, data, settings)
-    preflight(experiment, results, describe_host())
-    execution = Execution.create(experiment, results)
-    console = Console(stderr=True)
-    with preparing(console) as progress:
-        execution.prepare(progress)
-    try:
-        with watched(execution, console):
-            (run_plainly if no_prefect else run_with_prefect)(execution)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "The benchmark was interrupted.", hint=f"what was done is in {execution.folder}."
-        ) from None
-    typer.echo(execution.folder / REPORT_FILE)
-    raise typer.Exit(exit_code(execution))
+
+@app.command()
+def resume(folder: ExecutionFolder, no_prefect: NoPrefect = False) -> None:
+    """Finish an execution: train what isn't complete, and report again."""
+    from flows import commands
+
+    _end_of(commands.resume(folder, prefect=not no_prefect))
+
+
+@app.command()
+def verify(folder: AllBelow, as_json: AsJson = False) -> None:
+    """Compare every file of an execution with what was written, and name what is damaged."""
+    from flows import verification
+
+    raise typer.Exit(verification.verify(folder, as_json))
 
 
 @app.command()
@@ -111,12 +116,33 @@ def report(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The report's file.")] = None,
 ) -> None:
     """Write one report over one or more result folders, of one or more hosts."""
-    from lungbench.execution import REPORT_FILE, newest_execution
-    from reports.render import render
+    from flows import commands
 
-    executions = [newest_execution(folder) for folder in folders]
-    target = out or (executions[0] / REPORT_FILE if len(executions) == 1 else Path(REPORT_FILE))
-    typer.echo(render(executions, target))
+    typer.echo(commands.report(folders, out))
+
+
+@app.command()
+def predict(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A run's folder, or its model.keras.")
+    ],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    *,
+    results: Results = _RESULTS,
+    untrusted: Annotated[
+        bool, typer.Option("--untrusted", help="Accept a model that no result of yours names.")
+    ] = False,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for spreadsheets.")] = False,
+) -> None:
+    """Diagnose images with a saved network. Not a medical device."""
+    from flows import diagnosis
+
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    form: diagnosis.Form = "json" if as_json else "csv" if as_csv else "table"
+    code = diagnosis.predict(model, images, results, untrusted=untrusted, form=form)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -150,6 +176,15 @@ def inspect(
     from flows import inspection
 
     typer.echo(inspection.as_json(folder) if as_json else inspection.as_text(folder))
+
+
+def _end_of(execution: "Execution") -> None:
+    """Print the report's path; exit as the runs ended."""
+    from flows.suite import exit_code
+    from lungbench.execution import REPORT_FILE
+
+    typer.echo(execution.folder / REPORT_FILE)
+    raise typer.Exit(exit_code(execution))
 
 
 def _experiment(file: Path, data: Path | None, settings: list[str] | None) -> "Experiment":

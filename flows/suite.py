@@ -33,9 +33,13 @@ def run_with_prefect(execution: Execution) -> None:
         LungbenchError: The Prefect server can't be reached.
         KeyboardInterrupt: The user stopped it; the records say so.
     """
-    for name, value in _PREFECT.items():
-        os.environ.setdefault(name, value)
+    configure_prefect()
     from flows.benchmark import benchmark
+    from flows.embedded import start_embedded_server
+    from flows.zombies import end_zombies
+
+    start_embedded_server()
+    end_zombies(execution.folder.parent.parent)
 
     # Prefect ends the flow on TERM, then sends the signal again to the handler of before.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -54,6 +58,12 @@ def run_with_prefect(execution: Execution) -> None:
         state.result()
 
 
+def configure_prefect() -> None:
+    """Set what Prefect reads when it is first imported."""
+    for name, value in _PREFECT.items():
+        os.environ.setdefault(name, value)
+
+
 def run_plainly(execution: Execution) -> None:
     """Take the flow's steps one after the other in this process, without Prefect.
 
@@ -64,7 +74,7 @@ def run_plainly(execution: Execution) -> None:
 
     execution.prepare()
     with _stop_on_signals() as stop:
-        for spec in execution.experiment.runs():
+        for spec in execution.remaining():
             execution.train(spec.run_id, stop)
     publish(execution.folder)
     if stop.is_set():
@@ -102,8 +112,8 @@ def records(folder: Path) -> list[RunRecord]:
 
 def exit_code(execution: Execution) -> int:
     """Return 0 where every run completed or was skipped, 130 after an interruption, else 1."""
-    ended = [record.status for record in records(execution.folder)]
+    found = [execution.record(spec) for spec in execution.experiment.runs()]
+    ended = [record.status if record else "missing" for record in found]
     if "interrupted" in ended:
         return 130
-    complete = len(ended) == len(execution.experiment.runs())
-    return 0 if complete and "failed" not in ended else 1
+    return 1 if {"failed", "missing"} & set(ended) else 0

@@ -3,6 +3,7 @@
 It reads the run folders, like everybody who watches, and writes to stderr.
 """
 
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +20,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from lungbench.errors import LungbenchError
 from lungbench.execution import Execution
 from lungbench.experiment import RunSpec
 from lungbench.follow import Follower, remaining_s
-from lungbench.record import RECORD_FILE, Epoch, RunRecord, read_record
+from lungbench.record import Epoch, RunRecord
 from reports.format import duration, plural
 from reports.guarding import name_in_a_sentence
 from reports.summary import SUMMARY_FILE, Summary
@@ -58,8 +58,31 @@ def watched(execution: Execution, console: Console) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-    if line := trust_line(execution.folder):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        for line in (trust_line(execution.folder), left_line(execution)):
+            if line:
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def left_line(execution: Execution) -> str | None:
+    """Say in a line what is done and what isn't; None where nothing is left."""
+    left = execution.left()
+    if not left:
+        return None
+    runs = len(execution.experiment.runs())
+    names = _listed([_with_progress(execution, spec) for spec in left])
+    return f"done: {runs - len(left)} of {plural(runs, 'run')}; left: {names}"
+
+
+def _with_progress(execution: Execution, spec: RunSpec) -> str:
+    kept = Follower(execution.run_dir(spec)).kept
+    return f"{spec.label} (after epoch {kept} of {spec.epochs_to_train})" if kept else spec.label
+
+
+def resume_command(folder: Path) -> str:
+    """Return the command that goes on with an execution."""
+    here = Path.cwd()
+    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    return f"lungbench resume {shlex.quote(str(shown))}"
 
 
 def trust_line(folder: Path) -> str | None:
@@ -93,40 +116,53 @@ def _listed(names: list[str]) -> str:
 
 
 class _Lines:
-    """One line when a run starts, at each epoch, and when it ends."""
+    """One line when a run starts, at each epoch, and when it ends; none for those without a turn.
+
+    It is made before the runs begin, so that it knows what earlier attempts left.
+    """
 
     def __init__(self, execution: Execution, console: Console) -> None:
         self._execution, self._console = execution, console
         self._runs = execution.experiment.runs()
+        remaining = execution.remaining()
+        self._turns = [
+            (f"[{number}/{len(self._runs)}] {spec.label}", spec, Follower(execution.run_dir(spec)))
+            for number, spec in enumerate(self._runs, 1)
+            if spec in remaining
+        ]
 
     def run(self, ended: threading.Event) -> None:
         """Follow every run in turn, until all have ended or `ended` is set."""
-        self._console.print(f"{self._execution.folder}: {len(self._runs)} runs", soft_wrap=True)
-        for number, spec in enumerate(self._runs, 1):
-            self._follow(f"[{number}/{len(self._runs)}] {spec.label}", spec, ended)
+        complete = len(self._runs) - len(self._turns)
+        known = f", {complete} of them complete" if complete else ""
+        self._say(f"{self._execution.folder}: {plural(len(self._runs), 'run')}{known}")
+        for title, spec, follower in self._turns:
+            self._follow(title, spec, follower, ended)
 
-    def _follow(self, title: str, spec: RunSpec, ended: threading.Event) -> None:
-        run_dir = self._execution.run_dir(spec)
-        follower, epochs = Follower(run_dir), list[Epoch]()
-        begun = False
+    def _follow(
+        self, title: str, spec: RunSpec, follower: Follower, ended: threading.Event
+    ) -> None:
+        epochs, begun = list[Epoch](), False
         while True:
-            if not begun and run_dir.exists():
+            if not begun and follower.begun:
                 begun = True
-                self.started(title, spec)
-            last_look = ended.is_set()
-            finished = (run_dir / RECORD_FILE).exists()
+                self.started(title, spec, follower.kept)
+            last_look, finished = ended.is_set(), follower.ended
             for epoch in follower.epochs():
                 epochs.append(epoch)
                 self.epoch(title, spec, epochs)
             if finished:
-                return self.finished(title, _record(run_dir))
+                record = self._execution.record(spec)
+                if begun or not (record and record.status == "interrupted"):
+                    self.finished(title, record)
+                return
             if last_look:
-                return None
+                return
             ended.wait(_LOOK_S)
 
-    def started(self, title: str, spec: RunSpec) -> None:  # noqa: ARG002 - bars need it
-        """Say that a run's turn has come."""
-        self._say(f"{title}: started")
+    def started(self, title: str, spec: RunSpec, kept: int) -> None:  # noqa: ARG002 - bars need it
+        """Say that a run's turn has come, and after how many epochs it goes on."""
+        self._say(f"{title}: goes on after epoch {kept}" if kept else f"{title}: started")
 
     def epoch(self, title: str, spec: RunSpec, epochs: list[Epoch]) -> None:
         """Say how an epoch went."""
@@ -160,30 +196,28 @@ class _Bars(_Lines):
         with self._progress:
             super().run(ended)
 
-    def started(self, title: str, spec: RunSpec) -> None:
+    def started(self, title: str, spec: RunSpec, kept: int) -> None:
         """Open the run's bar."""
-        self._bar = self._progress.add_task(title, total=spec.epochs_to_train, state="starting")
+        self._bar = self._progress.add_task(
+            title, total=spec.epochs_to_train, completed=kept, state="starting"
+        )
 
     def epoch(self, title: str, spec: RunSpec, epochs: list[Epoch]) -> None:  # noqa: ARG002
         """Move the run's bar."""
         self._move(completed=epochs[-1].epoch, state=_state(spec, epochs))
 
-    def finished(self, title: str, record: RunRecord | None) -> None:  # noqa: ARG002
-        """Close the run's bar."""
+    def finished(self, title: str, record: RunRecord | None) -> None:
+        """Close the run's bar; a run that never began has none."""
+        if self._bar is None:
+            super().finished(title, record)
+            return
         self._move(state=_end(record))
-        if self._bar is not None:
-            self._progress.stop_task(self._bar)
+        self._progress.stop_task(self._bar)
+        self._bar = None
 
     def _move(self, **fields: object) -> None:
         if self._bar is not None:
             self._progress.update(self._bar, **fields)  # type: ignore[arg-type]
-
-
-def _record(run_dir: Path) -> RunRecord | None:
-    try:
-        return read_record(run_dir)
-    except LungbenchError:
-        return None
 
 
 def _state(spec: RunSpec, epochs: list[Epoch]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from lungbench.checkpoint import CHECKPOINT_FILE, DamagedCheckpoint, Header, read_header
 from lungbench.errors import LungbenchError
 from lungbench.experiment import RunSpec
+from lungbench.files import sync_folder
 from lungbench.job import (
     EARLIER_SAMPLES,
     MODEL_FILE,
@@ -48,8 +49,10 @@ def made_ready(spec: RunSpec, run_dir: Path, fingerprint: str) -> Earlier | None
         _make_empty(run_dir)
         return None
     earlier = _earlier(header, _record(run_dir)) if header else None
+    (run_dir / RECORD_FILE).unlink(missing_ok=True)
+    sync_folder(run_dir)  # a power cut must not bring it back when what it tells of has changed
     _keep_samples(run_dir)
-    for name in (RECORD_FILE, TRAINING_FILE, PREDICTIONS_FILE, MODEL_FILE):
+    for name in (TRAINING_FILE, PREDICTIONS_FILE, MODEL_FILE):
         (run_dir / name).unlink(missing_ok=True)
     return earlier
 

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from lungbench.errors import LungbenchError
 from lungbench.experiment import Frozen, RunSpec
-from lungbench.files import replacing
+from lungbench.files import replacing, sync_folder
 from lungbench.job import Spent
 from lungbench.record import Epoch
 
@@ -74,7 +74,9 @@ def write_checkpoint(path: Path, header: Header, arrays: Mapping[str, NDArray[An
     Raises:
         OSError: It can't be written; the one before is untouched.
     """
-    path.parent.mkdir(exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir()
+        sync_folder(path.parent.parent)  # else a power cut may take the folder with all in it
     shapes = [[name, each.dtype.str, list(each.shape)] for name, each in arrays.items()]
     text = json.dumps({"header": header.model_dump(mode="json"), "arrays": shapes}).encode()
     with replacing(path) as file:

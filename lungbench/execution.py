@@ -3,30 +3,50 @@
 The steps are the same with Prefect and without; each finds what it needs on disk.
 """
 
+import logging
 import os
 import re
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from lungbench.attempt import completed
 from lungbench.data.dataset import DATA_FILE, PreparedData
+from lungbench.data.images_csv import IMAGES_FILE
 from lungbench.data.listing import list_files
 from lungbench.data.prepare import prepare
-from lungbench.errors import DeviceUnavailable, LungbenchError, Refused
-from lungbench.experiment import SYNTHETIC, Experiment, RunSpec
+from lungbench.errors import (
+    DataError,
+    DeviceUnavailable,
+    ExperimentError,
+    LungbenchError,
+    Refused,
+)
+from lungbench.experiment import SYNTHETIC, Experiment, RunSpec, first_problem
 from lungbench.files import write_atomically
-from lungbench.host import describe_host, unavailable
+from lungbench.flock import Holder
+from lungbench.hold import hold, not_writable
+from lungbench.host import describe_host, why_unusable
 from lungbench.launch import Surroundings, launch
-from lungbench.record import Host, RunRecord
+from lungbench.record import RECORD_FILE, Host, RunRecord, read_record
+from lungbench.seal import seal, unseal
 from lungbench.weights import ensure_weights
 
 EXPERIMENT_FILE = "experiment.json"
 REPORT_FILE = "report.html"
+SUMMARY_FILE = "summary.json"
+FLOW_FILE = "flow.json"
+OWN_FILES = (EXPERIMENT_FILE, DATA_FILE, IMAGES_FILE, SUMMARY_FILE, REPORT_FILE, FLOW_FILE)
 _CACHE = ".cache"
 _STAMP = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +76,43 @@ class Execution:
         """Find an execution again.
 
         Raises:
-            LungbenchError: The folder holds none.
+            Refused: The folder holds none.
+            ExperimentError: Its experiment is damaged.
         """
+        path = folder.absolute() / EXPERIMENT_FILE
         try:
-            text = (folder / EXPERIMENT_FILE).read_bytes()
-            return cls(folder, Experiment.model_validate_json(text))
-        except (OSError, ValueError):
-            raise LungbenchError(
+            return cls(path.parent, Experiment.model_validate_json(path.read_bytes()))
+        except OSError as error:
+            raise Refused(
                 "An execution's folder holds its experiment.json.",
-                received=folder,
+                received=f"{folder} ({error.strerror})",
                 expected="a folder such as results/quick/20261122T211100Z",
             ) from None
+        except ValidationError as error:
+            raise ExperimentError(f"{path}: {first_problem(error)}") from None
+
+    @contextmanager
+    def held(self, what: str) -> Iterator[Holder | None]:
+        """Own the folder while the body works on it, and list its files' hashes at the end.
+
+        Args:
+            what: What others are told, e.g. `lungbench run`.
+
+        Yields:
+            Who held it last and died, None where it was left in order.
+
+        Raises:
+            Refused: Another process holds it, or it can't be written.
+        """
+        with hold(self.folder, what) as dead:
+            try:
+                unseal(self.folder, OWN_FILES)
+            except OSError as error:
+                raise not_writable(self.folder, error) from None
+            try:
+                yield dead
+            finally:
+                self._seal(*OWN_FILES)
 
     def run_dir(self, spec: RunSpec) -> Path:
         """Return the folder of one run."""
@@ -88,12 +134,39 @@ class Execution:
         """
         if (self.folder / DATA_FILE).exists():
             return PreparedData.read(self.folder / DATA_FILE)
-        cache = self.folder.parent.parent / _CACHE
+        settings = self.experiment.data
         try:
-            return prepare(self.experiment.data, cache=cache, out=self.folder, progress=progress)
+            return prepare(settings, cache=self.cache, out=self.folder, progress=progress)
         except LungbenchError:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            if not (self.folder / "runs").exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
             raise
+
+    def remaining(self) -> tuple[RunSpec, ...]:
+        """Return the runs that have no result, failed and skipped ones too, in their order."""
+        try:
+            fingerprint = PreparedData.read(self.folder / DATA_FILE).fingerprint
+        except DataError:
+            return self.experiment.runs()
+        return tuple(
+            spec
+            for spec in self.experiment.runs()
+            if completed(spec, self.run_dir(spec), fingerprint) is None
+        )
+
+    def record(self, spec: RunSpec) -> RunRecord | None:
+        """Return a run's record; None where there is none that can be read."""
+        try:
+            return read_record(self.run_dir(spec))
+        except LungbenchError:
+            return None
+
+    def left(self) -> tuple[RunSpec, ...]:
+        """Return the runs that were interrupted or never begun, in their order."""
+        found = ((spec, self.record(spec)) for spec in self.experiment.runs())
+        return tuple(
+            spec for spec, record in found if record is None or record.status == "interrupted"
+        )
 
     def train(self, run_id: str, stop: threading.Event) -> RunRecord:
         """Train one run in a process of its own; return its record, written whatever happened."""
@@ -105,7 +178,29 @@ class Execution:
             measure=self.experiment.measure,
             stop=stop,
         )
-        return launch(spec, self.run_dir(spec), around)
+        name = record_name(spec.run_id)
+        unseal(self.folder, [name])
+        record = launch(spec, self.run_dir(spec), around)
+        self._seal(name)
+        return record
+
+    @property
+    def cache(self) -> Path:
+        """The folder of the decoded images, which all executions below one folder share."""
+        return self.folder.parent.parent / _CACHE
+
+    def _seal(self, *names: str) -> None:
+        """List files' hashes; a result is not lost for want of them."""
+        if self.folder.is_dir():
+            try:
+                seal(self.folder, names)
+            except OSError as error:
+                log.warning("no hashes of %s: %s", ", ".join(names), error.strerror)
+
+
+def record_name(run_id: str) -> str:
+    """Return the path of a run's record in its execution."""
+    return f"runs/{run_id}/{RECORD_FILE}"
 
 
 def preflight(experiment: Experiment, results: Path, host: Host) -> None:
@@ -120,11 +215,21 @@ def preflight(experiment: Experiment, results: Path, host: Host) -> None:
     _check_results(results)
     if experiment.data.source != SYNTHETIC:
         list_files(Path(experiment.data.source))
-    reasons = [unavailable(device, host) for device in experiment.matrix.devices]
+    check_host(experiment, host)
+
+
+def check_host(experiment: Experiment, host: Host) -> None:
+    """Refuse to train where nothing could be trained.
+
+    Raises:
+        DeviceUnavailable: None of the runs has its device on this host.
+        WeightsUnavailable: Pretrained weights can't be had.
+    """
+    reasons = why_unusable(experiment.matrix, host)
     if all(reasons):
         raise DeviceUnavailable(
             "At least one device of the matrix must be on this host.",
-            received="; ".join(str(reason) for reason in reasons),
+            received="; ".join(dict.fromkeys(filter(None, reasons))),
             hint="change matrix.devices, or run `lungbench doctor` to see why.",
         )
     ensure_weights(experiment)
@@ -173,15 +278,15 @@ def newest_execution(folder: Path) -> Path:
     """Return `folder` if it is an execution's, else the newest execution below it.
 
     Raises:
-        LungbenchError: There is none.
+        Refused: There is none.
     """
     if (folder / EXPERIMENT_FILE).is_file():
         return folder
     below = [path.parent for path in folder.glob(f"*/{EXPERIMENT_FILE}")]
     found = below or executions(folder)
     if not found:
-        raise LungbenchError(
-            "A report needs the folder of an execution.",
+        raise Refused(
+            "The folder of an execution is needed.",
             received=folder,
             expected="a folder such as results/quick/20261122T211100Z, or one above it",
         )

@@ -5,18 +5,16 @@ training child inherits it, so that it is free the moment the child is gone, wha
 and not before: a child that outlives its parent still owns the host.
 """
 
-import fcntl
-import json
 import logging
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lungbench.errors import Refused
+from lungbench.flock import Holder, sign, signed_by, try_lock
 
 FOLDER_VARIABLE = "LUNGBENCH_LOCKS"
 _POLL_S = 0.5
@@ -52,7 +50,8 @@ def host_lock(holder: str, stop: threading.Event) -> Iterator[int]:
     handle = _open(lock_folder() / "host.lock")
     try:
         _wait(handle, holder, stop)
-        _sign(handle, holder)
+        with suppress(OSError):  # on a full disk; the lock holds without a name
+            sign(handle, Holder.here(holder))
         yield handle
     finally:
         os.close(handle)
@@ -82,33 +81,12 @@ def _open(path: Path) -> int:
 
 def _wait(handle: int, holder: str, stop: threading.Event) -> None:
     said = False
-    while not _try(handle):
+    while not try_lock(handle):
         if not said:
-            log.info("%s: waiting for this host, held by %s", holder, _present_holder(handle))
+            other = signed_by(handle) or "another process"
+            log.info("%s: waiting for this host, held by %s", holder, other)
             said = True
         if stop.wait(_POLL_S):
             raise Stopped
     if stop.is_set():
         raise Stopped
-
-
-def _try(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _sign(handle: int, holder: str) -> None:
-    text = json.dumps({"pid": os.getpid(), "run": holder, "since": time.strftime("%FT%T%z")})
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, text.encode(), 0)
-
-
-def _present_holder(handle: int) -> str:
-    try:
-        facts = json.loads(os.pread(handle, 4096, 0))
-        return f"{facts['run']} (process {facts['pid']}, since {facts['since']})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"

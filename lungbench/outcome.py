@@ -5,6 +5,7 @@ leaves, is dropped.
 """
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from lungbench.experiment import RunSpec
 from lungbench.extrapolation import predicted
-from lungbench.files import sha256_of
+from lungbench.files import sha256_of, sync_folder
 from lungbench.job import (
     EARLIER_SAMPLES,
     EPOCHS_FILE,
@@ -177,8 +178,21 @@ def metrics_from(run_dir: Path, classes: Sequence[str]) -> Metrics:
 def artifact_hashes(run_dir: Path) -> dict[str, str]:
     """Return the SHA-256 of every file that the run left, by name.
 
-    The checkpoint of an unfinished run is not among them; it holds its own.
+    They are on the disk then, so that a record can't outlive what it tells of in a power cut. The
+    checkpoint of an unfinished run is not among them; it holds its own.
+
+    Raises:
+        OSError: The disk fails.
     """
     earlier = sorted(path.name for path in run_dir.glob(EARLIER_SAMPLES.format(attempt="*")))
-    names = (*_ARTIFACTS, *earlier)
-    return {name: sha256_of(run_dir / name) for name in names if (run_dir / name).is_file()}
+    present = [name for name in (*_ARTIFACTS, *earlier) if (run_dir / name).is_file()]
+    hashes = {name: _kept(run_dir / name) for name in present}
+    sync_folder(run_dir)
+    return hashes
+
+
+def _kept(path: Path) -> str:
+    """See to it that a file is on the disk; return its SHA-256."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return sha256_of(path)

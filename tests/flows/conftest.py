@@ -28,6 +28,31 @@ devices = {devices}
 """
 
 
+STAND_IN = Path(__file__).with_name("stand_in_child.py")
+# The command line with a stand-in for the training child. A report takes seconds and is tested
+# elsewhere, so it is left out as well.
+WITH_STAND_IN = f"""
+import sys, types
+from lungbench import child
+child.COMMAND = (sys.executable, {str(STAND_IN)!r})
+def render(folders, page):
+    page.write_text("a report")
+    return page
+def publish(folder):
+    return render([folder], folder / "report.html")
+sys.modules["reports.publish"] = types.SimpleNamespace(publish=publish)
+sys.modules["reports.render"] = types.SimpleNamespace(render=render)
+from flows.cli import main
+main()
+"""
+
+
+@pytest.fixture(scope="session")
+def lungbench_with_stand_in() -> list[str]:
+    """The command `lungbench`, which trains by `stand_in_child.py`."""
+    return [sys.executable, "-c", WITH_STAND_IN]
+
+
 @pytest.fixture(scope="session")
 def xrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Thirty drawn X-rays of three classes, as image files."""

@@ -116,7 +116,8 @@ def test_without_a_server_prefect_starts_its_own(
     )  # fmt: skip
     assert end.returncode == 0, end.stderr
     assert [record.status for record in records(tmp_path / "results")] == ["completed"]
-    assert len(end.stderr.splitlines()) == 5, end.stderr  # title, start, two epochs, end
+    # Title, start, two epochs, end, trust.
+    assert len(end.stderr.splitlines()) == 6, end.stderr
 
 
 def test_a_server_that_does_not_answer_is_one_line(

@@ -233,7 +233,9 @@ def test_help_imports_nothing_heavy(lungbench: Command) -> None:
     assert end.returncode == 0, end.stderr
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "doctor", "report", "paper", "data"])
+@pytest.mark.parametrize(
+    "command", ["run", "resume", "plan", "doctor", "report", "verify", "paper", "data"]
+)
 def test_every_command_explains_itself(command: str, lungbench: Command) -> None:
     end = lungbench(command, "--help")
     assert end.returncode == 0
