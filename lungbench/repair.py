@@ -17,6 +17,7 @@ import psutil
 from pydantic import ValidationError
 
 from lungbench import outcome
+from lungbench.attempt import forget_checkpoint
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.errors import DataError, LungbenchError, Refused
 from lungbench.execution import Execution, executions, record_name
@@ -25,7 +26,7 @@ from lungbench.flock import Holder
 from lungbench.hold import LOCK_FILE, begun_without_record, hold, signed_here
 from lungbench.host import describe_host
 from lungbench.job import EARLIER_SAMPLES, JOB_FILE, SAMPLES_FILE, Job
-from lungbench.record import DataFacts, Epoch, Reason, RunRecord, write_record
+from lungbench.record import DataFacts, Epoch, Metrics, Reason, RunRecord, write_record
 from lungbench.samples import Samples, read_samples, summarise
 from lungbench.seal import BrokenSeal, read_seal, seal
 
@@ -41,7 +42,7 @@ class Repaired:
 
     Attributes:
         folder: The execution's.
-        runs: Ids of the runs that were recorded as interrupted.
+        runs: Ids of the runs that got their record.
         swept: Temporary files and folders that were removed.
     """
 
@@ -73,7 +74,7 @@ def repair_abandoned(folders: Iterable[Path]) -> list[Repaired]:
 
 
 def repair(execution: Execution, dead: Holder) -> Repaired:
-    """Record the runs that were under way as interrupted, and sweep what was left.
+    """Record the runs that were under way as interrupted or done, and sweep what was left.
 
     Args:
         execution: The caller holds it.
@@ -87,7 +88,7 @@ def repair(execution: Execution, dead: Holder) -> Repaired:
     _seal_records(execution.folder)
     if runs or swept:
         log.info(
-            "repaired: %s: %s ended without a word; runs recorded as interrupted: %s",
+            "repaired: %s: %s ended without a word; runs recorded: %s",
             execution.folder,
             dead,
             ", ".join(runs) or "none",
@@ -154,8 +155,29 @@ def _recorded(execution: Execution, dead: Holder) -> Iterator[str]:
             data=facts,
             **_measured(run_dir, job, execution.experiment.measure),
         )
+        if metrics := _diagnosed(run_dir, facts):
+            record = record.model_copy(
+                update={"status": "completed", "reason": None, "metrics": metrics}
+            )
         write_record(record, run_dir)
+        if record.status == "completed":
+            forget_checkpoint(run_dir)
         yield run_dir.name
+
+
+def _diagnosed(run_dir: Path, facts: DataFacts) -> Metrics | None:
+    """Return the metrics of a training that was done when only its parent was missing.
+
+    One that was resumed isn't: what its earlier attempts took is known to its checkpoint alone,
+    from which it ends again in a moment.
+    """
+    training = outcome.read_training(run_dir)
+    if training is None or training.failure or training.stopped or training.resumption:
+        return None
+    try:
+        return outcome.metrics_from(run_dir, facts.classes)
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _measured(run_dir: Path, job: Job, measure: MeasureSettings) -> dict[str, object]:
@@ -163,7 +185,8 @@ def _measured(run_dir: Path, job: Job, measure: MeasureSettings) -> dict[str, ob
     epochs, training = outcome.read_epochs(run_dir), outcome.read_training(run_dir)
     earlier = sorted(run_dir.glob(EARLIER_SAMPLES.format(attempt="*")))
     samples = _readings(run_dir / SAMPLES_FILE)
-    lasted_s = max(_last_s(samples), _last_epoch_s(epochs, attempt=len(earlier) + 1))
+    said_s = (training.marks.controlled_s if training else None) or 0.0
+    lasted_s = max(said_s, _last_s(samples), _last_epoch_s(epochs, attempt=len(earlier) + 1))
     timing = resources = None
     if lasted_s:
         wall_s = lasted_s + sum(_last_s(_readings(path)) for path in earlier)
@@ -176,6 +199,7 @@ def _measured(run_dir: Path, job: Job, measure: MeasureSettings) -> dict[str, ob
         "model": training.model if training else None,
         "timing": timing,
         "resumption": training.resumption if training else None,
+        "controls": training.controls if training else None,
         "epochs": epochs,
         "resources": resources,
         "artifacts": outcome.artifact_hashes(run_dir),

@@ -145,7 +145,7 @@ def test_a_killed_suite_is_finished_by_resume_and_is_then_whole(lab: Lab) -> Non
     assert end.stdout.strip() == str(execution / "report.html")
     assert Path(end.stdout.strip()).exists()
     assert "repaired: " in end.stderr
-    assert "runs recorded as interrupted: cnn10-cpu-float32-tensorflow-cached-r1" in end.stderr
+    assert "runs recorded: cnn10-cpu-float32-tensorflow-cached-r1" in end.stderr
     assert lab.statuses() == ["completed"] * 2
     assert lab.trainings() == []
 

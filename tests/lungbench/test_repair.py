@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -20,7 +21,14 @@ from lungbench.execution import EXPERIMENT_FILE, record_name
 from lungbench.experiment import Experiment, Matrix, RunSpec
 from lungbench.flock import Holder
 from lungbench.hold import LOCK_FILE, hold, signed_here
-from lungbench.job import EPOCHS_FILE, JOB_FILE, SAMPLES_FILE, Job
+from lungbench.job import (
+    EPOCHS_FILE,
+    JOB_FILE,
+    PREDICTIONS_FILE,
+    SAMPLES_FILE,
+    TRAINING_FILE,
+    Job,
+)
 from lungbench.record import read_record
 from lungbench.repair import await_trainings, repair_all, trainings_in
 from lungbench.seal import read_seal
@@ -105,6 +113,38 @@ def test_a_run_that_had_gone_on_before_counts_all_its_attempts(results: Path) ->
     assert timing is not None
     # The second attempt's epoch ended at 2 + 1.5 + 0.5 s, after its last reading.
     assert (timing.wall_s, timing.resumed) == (14.0, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({}, "completed"),
+        ({"stopped": True}, "interrupted"),
+        ({"failure": {"kind": "diverged", "message": "NaN"}}, "interrupted"),
+        # what its first attempt took is known to its checkpoint alone, from which it ends again
+        ({"resumption": {"epochs": 1, "batches": 0, "attempts": 2, "exact": True}}, "interrupted"),
+    ],
+)
+def test_a_training_that_was_done_before_its_parent_could_say_so_is_not_lost(
+    results: Path, said: dict[str, Any], status: str
+) -> None:
+    run_dir = run_dir_of(results)
+    write_epochs(run_dir, 1, 1)
+    write_samples(run_dir / SAMPLES_FILE, 7.5)
+    marks = {"started_s": 1.0, "built_s": 2.0, "fitted_s": 6.0, "controlled_s": 8.0}
+    (run_dir / TRAINING_FILE).write_text(json.dumps({"marks": marks, **said}))
+    (run_dir / PREDICTIONS_FILE).write_text(
+        "path,true,predicted,p_covid,p_normal\na,covid,covid,0.9,0.1\nb,normal,covid,0.6,0.4\n"
+    )
+    repair_all(results)
+    record = read_record(run_dir)
+    assert record.status == status
+    assert record.timing is not None
+    assert record.timing.wall_s == 8.0
+    if status == "completed":
+        assert record.metrics is not None
+        assert record.metrics.overall_accuracy == 0.5
+        assert record.reason is None
 
 
 def test_where_nothing_tells_how_long_a_run_was_no_time_is_invented(results: Path) -> None:
