@@ -1,0 +1,244 @@
+"""A diagnosis from file to probability: the pixels of training, the names, and what is bad."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lungbench.data.prepare import prepare
+from lungbench.errors import Interrupted, Refused
+from lungbench.experiment import DataSettings
+from lungbench.files import sha256_of
+from lungbench.predict.diagnosis import diagnose
+from lungbench.predict.errand import Errand
+from lungbench.predict.job import PIXELS_FILE, Answer, PredictJob
+
+Recorded = Callable[..., Path]
+NOISE = np.random.default_rng(0).integers(0, 256, (60, 50), dtype=np.uint8)
+RUN = "quick/20261122T211100Z/runs/cnn10-cpu-r1"
+
+
+class Watching:
+    """Answers without looking at the model, and keeps the pixels that it was given."""
+
+    def __init__(self, classes: int = 3) -> None:
+        self.classes = classes
+
+    def __call__(self, errand: Errand, job: PredictJob, folder: Path) -> Answer:
+        self.errand, self.job, self.folder = errand, job, folder
+        self.pixels = np.load(folder / PIXELS_FILE)[list(job.rows)]
+        row = (1.0, *[0.0] * (self.classes - 1))
+        return Answer(probabilities=(row,) * len(job.rows))
+
+
+def sideways() -> Image.Image:
+    image = Image.fromarray(NOISE)
+    image.getexif()[0x0112] = 6  # the camera lay on its side
+    return image
+
+
+LAYOUTS: dict[str, tuple[Image.Image, dict[str, Any]]] = {
+    "grey.png": (Image.fromarray(NOISE), {}),
+    "bits.png": (Image.fromarray(NOISE > 127), {}),
+    "palette.png": (Image.fromarray(NOISE).convert("RGB").convert("P"), {}),
+    "palette.gif": (Image.fromarray(NOISE).convert("P"), {}),
+    "alpha.png": (Image.merge("LA", [Image.fromarray(NOISE), Image.fromarray(NOISE[::-1])]), {}),
+    "colour.bmp": (Image.fromarray(NOISE).convert("RGB"), {}),
+    "colour.jpg": (Image.fromarray(NOISE).convert("RGB"), {"quality": 80}),
+    "colours.png": (Image.merge("RGB", [Image.fromarray(NOISE)] * 2 + [sideways()]), {}),
+    "alpha-colours.webp": (Image.fromarray(NOISE).convert("RGBA"), {"lossless": True}),
+    "cmyk.jpg": (Image.fromarray(NOISE).convert("CMYK"), {}),
+    "ycbcr.tiff": (Image.fromarray(NOISE).convert("YCbCr"), {}),
+    "deep.png": (Image.fromarray(NOISE.astype(np.uint16) * 251), {}),
+    "deep.tiff": (Image.fromarray(NOISE.astype(np.uint16) * 199), {}),
+    "sideways.jpg": (sideways(), {"exif": sideways().getexif()}),
+    "grey.pgm": (Image.fromarray(NOISE), {}),
+}
+
+
+def test_the_pixels_are_those_of_training_bit_for_bit_in_every_layout(
+    tmp_path: Path, saved_model: Path
+) -> None:
+    # Two classes, so that the folder can be prepared; every layout in each, with other pixels.
+    for name, (image, options) in LAYOUTS.items():
+        for label, turn in (("covid", 0), ("normal", 180)):
+            (tmp_path / "source" / label).mkdir(parents=True, exist_ok=True)
+            image.rotate(turn).save(tmp_path / "source" / label / name, **options)
+    settings = DataSettings(source=str(tmp_path / "source"), image_size=16)
+    prepared = prepare(settings, cache=tmp_path / "cache", out=tmp_path / "out")
+    assert len(prepared.paths) == 2 * len(LAYOUTS)
+    trained = np.load(prepared.pixels / "images.npy")
+
+    watching = Watching()
+    images = [tmp_path / "source" / path for path in prepared.paths]
+    diagnose(saved_model, images, results=tmp_path, untrusted=True, run=watching)
+    np.testing.assert_array_equal(watching.pixels, trained)
+
+
+def test_real_xrays_give_the_pixels_of_training(tmp_path: Path, saved_model: Path) -> None:
+    beside = Path(__file__).parents[4] / "shared" / "data"
+    folder = Path(os.environ.get("LUNGBENCH_XRAYS", beside)) / "darkcovid3"
+    if not folder.is_dir():
+        pytest.skip("the real X-rays aren't here; LUNGBENCH_XRAYS names their folder")
+    for label in ("covid", "no_findings"):
+        (tmp_path / "source" / label).mkdir(parents=True)
+        for file in sorted((folder / label).iterdir())[:6]:
+            (tmp_path / "source" / label / file.name).symlink_to(file)
+    settings = DataSettings(source=str(tmp_path / "source"), image_size=16)
+    prepared = prepare(settings, cache=tmp_path / "cache", out=tmp_path / "out")
+    watching = Watching()
+    images = [tmp_path / "source" / path for path in prepared.paths]
+    diagnose(saved_model, images, results=tmp_path, untrusted=True, run=watching)
+    np.testing.assert_array_equal(watching.pixels, np.load(prepared.pixels / "images.npy"))
+
+
+def test_a_model_that_nothing_speaks_for_is_refused_before_it_is_looked_at(
+    tmp_path: Path, image: Path
+) -> None:
+    model = tmp_path / "model.keras"
+    model.write_bytes(b"anything")
+    with pytest.raises(Refused) as refusal:
+        diagnose(model, [image], results=tmp_path / "results")
+    assert "--untrusted" in str(refusal.value)
+    assert sha256_of(model)[:12] in str(refusal.value)
+
+
+def test_ones_own_model_has_its_records_names_and_backend(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path, spec: Any
+) -> None:
+    model = recorded(saved_model, tmp_path / "results" / RUN)
+    watching = Watching()
+    found = diagnose(model.parent, [image], results=tmp_path / "results", run=watching)
+    assert found.record is not None
+    assert found.classes == ("covid", "normal", "tuberculosis")
+    assert found.classes[found.images[0].predicted] == "covid"
+    assert watching.errand.backend == spec.backend
+
+
+def test_a_backend_that_is_not_installed_gives_way_to_tensorflow(
+    tmp_path: Path,
+    saved_model: Path,
+    recorded: Recorded,
+    image: Path,
+    spec: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = spec.model_copy(update={"backend": "jax"})
+    model = recorded(saved_model, tmp_path / "results" / RUN, spec=other)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    watching = Watching()
+    diagnose(model, [image], results=tmp_path / "results", run=watching)
+    assert watching.errand.backend == "tensorflow"
+
+
+def test_a_strangers_model_has_the_names_that_the_record_beside_it_claims_and_no_more(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path
+) -> None:
+    model = recorded(saved_model, tmp_path / "mailed" / "cnn10-cpu-r1")
+    found = diagnose(model, [image], results=tmp_path / "no", untrusted=True, run=Watching())
+    assert found.record is None
+    assert found.named
+    assert found.classes == ("covid", "normal", "tuberculosis")
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_names_that_are_too_few_or_too_many_are_not_used(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path, classes: int
+) -> None:
+    model = recorded(saved_model, tmp_path / "mailed" / "cnn10-cpu-r1")
+    watching = Watching(classes)
+    found = diagnose(model, [image], results=tmp_path / "no", untrusted=True, run=watching)
+    assert found.classes == tuple(f"class {n}" for n in range(1, classes + 1))
+    assert not found.named
+
+
+def test_bad_images_are_named_and_the_others_diagnosed_in_their_order(
+    tmp_path: Path, saved_model: Path, image: Path
+) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    other = tmp_path / "other.png"
+    Image.fromarray(NOISE).save(other)
+    os.mkfifo(tmp_path / "pipe.png")
+    given = [image, text, tmp_path / "pipe.png", other, tmp_path / "nothing.png"]
+    watching = Watching()
+    found = diagnose(saved_model, given, results=tmp_path, untrusted=True, run=watching)
+    assert [each.path for each in found.images] == [image, other]
+    assert [(bad.path.name, bad.reason) for bad in found.bad] == [
+        ("text.png", "not an image, or damaged from the first bytes on"),
+        ("pipe.png", "not a regular file"),
+        ("nothing.png", "no such file or directory"),
+    ]
+    assert watching.job.rows == (0, 3)
+    assert watching.pixels.shape == (2, 16, 16)
+
+
+def test_without_a_usable_image_no_process_is_started(tmp_path: Path, saved_model: Path) -> None:
+    def never(*asked: Any) -> Answer:
+        raise AssertionError(asked)
+
+    nothing = tmp_path / "nothing.png"
+    found = diagnose(saved_model, [nothing], results=tmp_path, untrusted=True, run=never)
+    assert (found.images, len(found.bad)) == ((), 1)
+
+
+def test_the_private_folder_is_private_and_goes_away(
+    tmp_path: Path, saved_model: Path, image: Path
+) -> None:
+    class Looking(Watching):
+        def __call__(self, errand: Errand, job: PredictJob, folder: Path) -> Answer:
+            self.mode = folder.stat().st_mode & 0o777
+            return super().__call__(errand, job, folder)
+
+    looking = Looking()
+    diagnose(saved_model, [image], results=tmp_path, untrusted=True, run=looking)
+    assert looking.mode == 0o700
+    assert not looking.folder.exists()
+
+
+def test_a_full_disk_is_a_refusal(
+    tmp_path: Path, saved_model: Path, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(Refused, match="TMPDIR"):
+        diagnose(saved_model, [image], results=tmp_path, untrusted=True, run=Watching())
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path, saved_model: Path, image: Path) -> None:
+    seen = []
+
+    def interrupted(errand: Errand, job: PredictJob, folder: Path) -> Answer:
+        seen.append(folder)
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        diagnose(saved_model, [image], results=tmp_path, untrusted=True, run=interrupted)
+    assert [folder.exists() for folder in seen] == [False]
+
+
+def test_the_parent_imports_no_framework() -> None:
+    script = """
+import sys
+from flows import diagnosis
+print(*({"keras", "tensorflow", "jax", "torch", "h5py"} & sys.modules.keys()))
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert ended.stdout.split() == []
+
+
+@pytest.mark.slow
+def test_a_network_that_wants_more_memory_than_it_may_have_is_refused(
+    tmp_path: Path, parts: Any, image: Path
+) -> None:
+    changed = parts.changed()
+    changed.layers[-1]["config"]["units"] = 10**9  # 768 billion weights, 3 TB
+    model = changed.write(tmp_path / "model.keras")
+    with pytest.raises(Refused, match=r"limits\. Received: it wants more than \d"):
+        diagnose(model, [image], results=tmp_path, untrusted=True)
