@@ -1,7 +1,6 @@
 """One measurement of `benchmarks.preparation`, in a process of its own."""
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -9,12 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.memory import rss_peak_bytes
 from lungbench.data.prepare import prepare
 from lungbench.data.threads import map_in_threads
 from lungbench.experiment import DataSettings
-
-_KIB = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB elsewhere
-_STATUS = Path("/proc/self/status")
 
 
 def lungbench(folder: Path, image_size: int) -> None:
@@ -36,14 +33,6 @@ def pillow(folder: Path, image_size: int) -> None:
 
 
 SIDES: dict[str, Callable[[Path, int], None]] = {"lungbench": lungbench, "pillow": pillow}
-
-
-def rss_peak_bytes() -> int:
-    """Return this process's peak; `ru_maxrss` is at least what its parent took when it began."""
-    if not _STATUS.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
-    lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-    return int(lines["VmHWM"].split()[0]) * 1024
 
 
 def main(side: str, folder: Path, image_size: int) -> None:

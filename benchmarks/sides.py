@@ -6,7 +6,6 @@ tracing, compilation and a cold file cache belong to none of its measured turns.
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,11 +16,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from benchmarks.memory import rss_peak_bytes
 from benchmarks.pairs import PairedRatio, in_turn, paired_ratio
 from benchmarks.results import Steal
 from lungbench.stats import geometric_mean
-
-_KIB = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ class Turns:
         turn = {
             "wall_s": time.perf_counter() - self._wall_s,
             "cpu_s": time.process_time() - self._cpu_s,
-            "rss_peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB,
+            "rss_peak_bytes": rss_peak_bytes(),
         }
         self._answers.write(json.dumps(turn) + "\n")
         self._answers.flush()

@@ -133,7 +133,8 @@ def test_the_fingerprint_changes_with_the_settings(
 def test_these_files_have_the_fingerprint_and_pixels_that_they_always_had(
     prepared: Prepare, tmp_path: Path
 ) -> None:
-    # Both hashes are what commit 767315c gave, which read every file twice, in another order.
+    # Both hashes are what the first code gave, which read every file twice and wrote the rows in
+    # their final order at once; pixels and fingerprints must not depend on how they are made.
     for number in range(30):
         path = tmp_path / "pgm" / f"class {number % 3}" / f"{29 - number}.pgm"
         path.parent.mkdir(parents=True, exist_ok=True)
