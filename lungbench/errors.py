@@ -9,6 +9,8 @@ LungbenchError                   1  something failed
 │   ├── DeviceUnavailable           the device asked for isn't there
 │   └── WeightsUnavailable          the pretrained weights can't be had
 ├── TrainingFailed               1  one training ended without a result
+├── DamagedCheckpoint            1  a checkpoint isn't what was written (lungbench.checkpoint)
+├── BrokenSeal                   1  a list of hashes isn't what was written (lungbench.seal)
 └── Interrupted                130  somebody stopped it; partial results are kept
 """
 
