@@ -5,7 +5,7 @@ READY := .venv/.installed
 # A folder with one sub-folder per class, e.g. make bench XRAYS=../xrays; without it, drawn X-rays.
 XRAYS ?=
 
-.PHONY: run test lint bench setup clean
+.PHONY: run test lint bench faults setup clean
 
 run: $(READY)  ## benchmark the embedded data on this machine and write a report
 	$(BIN)/lungbench run experiments/quick.toml
@@ -26,6 +26,9 @@ bench: $(READY)  ## measure lungbench against its peers, in a short form (docs/p
 	$(BIN)/python -m benchmarks.sampling --rounds 3 --products 200
 	$(BIN)/python -m benchmarks.preparation --rounds 1 --sizes 300 1000
 	$(BIN)/python -m benchmarks.suite --rounds 1 --runs 1 --sides plain embedded
+
+faults: $(READY)  ## do every harm that a benchmark must survive, for an hour (docs/reliability.md)
+	FAULTS=long FAULTS_OUT=build/faults $(BIN)/python -m pytest tests/faults -q -o timeout=3600
 
 setup: $(READY)  ## install the pinned dependencies, once
 

@@ -49,6 +49,8 @@ def made_ready(spec: RunSpec, run_dir: Path, fingerprint: str) -> Earlier | None
         _make_empty(run_dir)
         return None
     earlier = _earlier(header, _record(run_dir)) if header else None
+    for leftover in (*run_dir.glob(".*.tmp"), *run_dir.glob("checkpoint/.*.tmp")):
+        leftover.unlink()  # of a file that the last attempt was killed over
     (run_dir / RECORD_FILE).unlink(missing_ok=True)
     sync_folder(run_dir)  # a power cut must not bring it back when what it tells of has changed
     _keep_samples(run_dir)
