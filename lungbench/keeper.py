@@ -1,7 +1,7 @@
 """Keep a training's state on disk while it trains, and put it back where a training goes on."""
 
 import errno
-import shutil
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -189,13 +189,19 @@ def put_back(arrays: Arrays, parts: Mapping[str, Iterable[Any]]) -> None:
 
 def _unwritable(error: OSError, path: Path, size: int) -> TrainingFailed:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    free = shutil.disk_usage(path.parent).free
-    received = f"{free / 1e6:.1f} MB free in {path.parent}" if full else error.strerror
+    received = f"{_room(path.parent)} in {path.parent}" if full else error.strerror
     return TrainingFailed(
         "disk_full" if full else "error",
         f"A checkpoint of {size / 1e6:.1f} MB must be written; the one before is kept.",
         received=received,
     )
+
+
+def _room(folder: Path) -> str:
+    """Say what is left of a disk; one with room may be out of inodes."""
+    disk = os.statvfs(folder)
+    inodes = " and no inode" if disk.f_files and not disk.f_favail else ""
+    return f"{disk.f_bavail * disk.f_frsize / 1e6:.1f} MB{inodes} free"
 
 
 def _another_network(where: str, found: object, wanted: object) -> TrainingFailed:

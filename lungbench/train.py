@@ -80,7 +80,7 @@ def _leave(run_dir: Path, training: Training) -> int:
     try:
         write_atomically(run_dir / TRAINING_FILE, training.model_dump_json(indent=2) + "\n")
     except OSError as error:
-        failure: Reason | None = reason_of(error)
+        failure: Reason | None = training.failure or reason_of(error)
     else:
         failure = training.failure
     if failure:

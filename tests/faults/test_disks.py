@@ -241,7 +241,9 @@ def test_a_disk_without_inodes_leaves_the_checkpoint(
         ended = flight.ended()
         assert isinstance(ended, OSError)  # neither does the record find one
         assert ended.errno == errno.ENOSPC
-        assert "disk_full" in (run_dir / "log.txt").read_text()
+        log = (run_dir / "log.txt").read_text()
+        assert "disk_full: A checkpoint" in log
+        assert "MB and no inode free in" in log
         assert lab.committed(run_dir) == (1, 0)
         disk.free()
         lab.finish(run_dir, expected)

@@ -48,7 +48,7 @@ def reason(record: RunRecord) -> tuple[str, str | None]:
 def test_a_training_killed_at_every_batch_loses_an_epoch_at_most(
     lab: Lab, forks: Forks, whole: Any, tmp_path: Path, fault: Fault
 ) -> None:
-    lab.spec = spec_of(epochs=40 if LONG else 3, batch_size=1)
+    lab.spec = spec_of(epochs=60 if LONG else 3, batch_size=1)
     expected, run_dir = whole(), asked(lab, tmp_path / "run")
     for batch in range(1, lab.spec.epochs * lab.steps + 1):
         with fault.trial():
