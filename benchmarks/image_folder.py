@@ -11,8 +11,8 @@ from PIL import Image
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.data.prepare import prepare
 from lungbench.data.synthetic import SYNTHETIC_CLASSES, synthesize
-from lungbench.experiment import DataSettings
 from lungbench.files import write_atomically
+from lungbench.settings import DataSettings
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 

@@ -11,7 +11,7 @@ from PIL import Image
 from benchmarks.memory import rss_peak_bytes
 from lungbench.data.prepare import prepare
 from lungbench.data.threads import map_in_threads
-from lungbench.experiment import DataSettings
+from lungbench.settings import DataSettings
 
 
 def lungbench(folder: Path, image_size: int) -> None:

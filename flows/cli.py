@@ -189,9 +189,9 @@ def _end_of(execution: "Execution") -> None:
 
 def _experiment(file: Path, data: Path | None, settings: list[str] | None) -> "Experiment":
     """Read an experiment file as the options change it."""
-    from lungbench.experiment import Experiment
+    from lungbench.experiment_file import load_experiment
 
-    experiment = Experiment.load(file, tuple(settings or ()))
+    experiment = load_experiment(file, tuple(settings or ()))
     if data is None:
         return experiment
     chosen = experiment.data.model_copy(update={"source": str(data.absolute())})

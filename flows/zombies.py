@@ -31,8 +31,8 @@ from prefect.states import Crashed
 from pydantic import ValidationError
 
 from lungbench.execution import FLOW_FILE, executions
-from lungbench.experiment import Frozen
 from lungbench.files import write_atomically
+from lungbench.frozen import Frozen
 from lungbench.hold import held_elsewhere
 
 _ANSWER_S = 5.0

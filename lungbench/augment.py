@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from lungbench.experiment import Augmentation
+from lungbench.settings import Augmentation
 
 Matrices = NDArray[np.float32]
 

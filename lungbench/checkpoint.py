@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lungbench.errors import LungbenchError
-from lungbench.experiment import Frozen, RunSpec
+from lungbench.experiment import RunSpec
 from lungbench.files import replacing, sync_folder
+from lungbench.frozen import Frozen
 from lungbench.job import Spent
 from lungbench.record import Epoch
 

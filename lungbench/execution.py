@@ -28,14 +28,16 @@ from lungbench.errors import (
     LungbenchError,
     Refused,
 )
-from lungbench.experiment import SYNTHETIC, Experiment, RunSpec, first_problem
+from lungbench.experiment import Experiment, RunSpec
 from lungbench.files import write_atomically
 from lungbench.flock import Holder
+from lungbench.frozen import first_problem
 from lungbench.hold import hold, not_writable
 from lungbench.host import describe_host, why_unusable
 from lungbench.launch import Surroundings, launch
 from lungbench.record import RECORD_FILE, Host, RunRecord, read_record
 from lungbench.seal import seal, unseal
+from lungbench.settings import SYNTHETIC
 from lungbench.weights import ensure_weights
 
 EXPERIMENT_FILE = "experiment.json"

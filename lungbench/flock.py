@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from lungbench.experiment import Frozen
+from lungbench.frozen import Frozen
 
 _LONGEST_BYTES = 4096
 

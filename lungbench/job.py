@@ -6,7 +6,8 @@ The parent writes `spec.json` and starts `python -m lungbench.train RUN_DIR`; th
 
 from pathlib import Path
 
-from lungbench.experiment import Frozen, RunSpec
+from lungbench.experiment import RunSpec
+from lungbench.frozen import Frozen
 from lungbench.record import Controls, ModelFacts, Reason, Resumption
 
 JOB_FILE = "spec.json"

@@ -14,7 +14,7 @@ from lungbench.cgroup import kernel_kills
 from lungbench.child import COMMAND, Child
 from lungbench.device import Device
 from lungbench.disturbance import Bystander, look_around
-from lungbench.experiment import MeasureSettings, RunSpec
+from lungbench.experiment import RunSpec
 from lungbench.files import write_atomically
 from lungbench.host import pick_cpus, unavailable
 from lungbench.job import JOB_FILE, LOG_FILE, SAMPLES_FILE, Job
@@ -30,6 +30,7 @@ from lungbench.record import (
     write_record,
 )
 from lungbench.sampler import Sampler
+from lungbench.settings import MeasureSettings
 from lungbench.verdict import Memory, verdict
 from lungbench.watch import Ended, watched
 

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from lungbench.augment import Affine, Matrices, draw, unchanged, warp
 from lungbench.data.dataset import ImageSet, PreparedData
 from lungbench.errors import DataError
-from lungbench.experiment import Augmentation, RunSpec
+from lungbench.experiment import RunSpec
 from lungbench.models.network import GREY_TO_RGB, RESCALE
 from lungbench.record import Split
+from lungbench.settings import Augmentation
 
 IMAGES_FOLDER = "images"
 

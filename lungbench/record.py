@@ -11,8 +11,9 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from lungbench.errors import LungbenchError
-from lungbench.experiment import Frozen, RunSpec
+from lungbench.experiment import RunSpec
 from lungbench.files import write_atomically
+from lungbench.frozen import Frozen
 
 SCHEMA_VERSION: Literal[1] = 1
 RECORD_FILE = "record.json"

@@ -21,7 +21,6 @@ from lungbench.attempt import forget_checkpoint
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.errors import DataError, LungbenchError, Refused
 from lungbench.execution import Execution, executions, record_name
-from lungbench.experiment import MeasureSettings
 from lungbench.flock import Holder
 from lungbench.hold import LOCK_FILE, begun_without_record, hold, signed_here
 from lungbench.host import describe_host
@@ -29,6 +28,7 @@ from lungbench.job import EARLIER_SAMPLES, JOB_FILE, SAMPLES_FILE, Job
 from lungbench.record import DataFacts, Epoch, Metrics, Reason, RunRecord, write_record
 from lungbench.samples import Samples, read_samples, summarise
 from lungbench.seal import BrokenSeal, read_seal, seal
+from lungbench.settings import MeasureSettings
 
 _LEFTOVERS = (".*.tmp", "runs/*/.*.tmp", "runs/*/checkpoint/.*.tmp", "runs/*/images")
 _LAST_BREATH_S = 15.0  # a training ends itself within 10 s of losing its parent

@@ -15,8 +15,8 @@ from lungbench.data.index import Progress
 from lungbench.data.prepare import prepare
 from lungbench.errors import DataError, LungbenchError, Refused
 from lungbench.execution import Execution
-from lungbench.experiment import SYNTHETIC
 from lungbench.record import Split, read_record, run_folders
+from lungbench.settings import SYNTHETIC
 
 _MOST_NAMED = 5
 

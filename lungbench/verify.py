@@ -15,8 +15,9 @@ from lungbench.checkpoint import CHECKPOINT_FILE, DamagedCheckpoint, read_checkp
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.errors import LungbenchError
 from lungbench.execution import EXPERIMENT_FILE, OWN_FILES, record_name
-from lungbench.experiment import Experiment, first_problem
+from lungbench.experiment import Experiment
 from lungbench.files import sha256_of
+from lungbench.frozen import first_problem
 from lungbench.hold import LOCK_FILE
 from lungbench.job import HEARTBEAT_FILE
 from lungbench.record import RECORD_FILE, RunRecord, read_record

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 
 from lungbench.child import Child
-from lungbench.experiment import MeasureSettings
 from lungbench.job import HEARTBEAT_FILE, TRAINING_FILE
 from lungbench.record import Reason
+from lungbench.settings import MeasureSettings
 
 _LOOK_S = 0.5  # how soon a stop or a deadline is noticed; two wake-ups a second cost nothing
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from lungbench.experiment import Frozen
 from lungbench.files import write_atomically
+from lungbench.frozen import Frozen
 from lungbench.guards import Guard
 from reports.comparison import compare
 from reports.guarding import guards_of

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from lungbench.experiment import Frozen
+from lungbench.frozen import Frozen
 
 
 class Limits(Frozen):

@@ -8,9 +8,10 @@ from lungbench.checks import Asked, Check
 from lungbench.data.decode import UnreadableImage, examine_bytes, read_bytes
 from lungbench.data.listing import FoundFile, list_files
 from lungbench.errors import LungbenchError
-from lungbench.experiment import SYNTHETIC, Experiment
+from lungbench.experiment import Experiment
 from lungbench.host import why_unusable
 from lungbench.models import MODELS
+from lungbench.settings import SYNTHETIC
 from lungbench.weights import keras_models_folder, missing_weights
 
 _LOOKED_AT = 8  # of each class: a large folder of X-rays takes minutes to decode

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from lungbench.errors import DataError
-from lungbench.experiment import Frozen
+from lungbench.frozen import Frozen
 from lungbench.record import DataFacts, Split
 
 DATA_FILE = "data.json"

@@ -21,9 +21,9 @@ from lungbench.data.split import SPLITS, split
 from lungbench.data.staging import sweep
 from lungbench.data.synthetic import SYNTHETIC_VERSION, synthesize
 from lungbench.errors import Refused
-from lungbench.experiment import SYNTHETIC, DataSettings
 from lungbench.files import write_atomically
 from lungbench.record import Split
+from lungbench.settings import SYNTHETIC, DataSettings
 
 LOCK_FILE = ".lock"
 

@@ -7,7 +7,7 @@ takes nothing in it for granted.
 
 from pydantic import Field
 
-from lungbench.experiment import Frozen
+from lungbench.frozen import Frozen
 
 JOB_FILE = "job.json"
 PIXELS_FILE = "pixels.npy"

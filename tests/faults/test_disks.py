@@ -15,9 +15,9 @@ from fault_tally import Fault
 
 from lungbench.data.images_csv import IMAGES_FILE
 from lungbench.data.prepare import prepare
-from lungbench.experiment import DataSettings
 from lungbench.job import EPOCHS_FILE
 from lungbench.record import RECORD_FILE, RunRecord, read_record
+from lungbench.settings import DataSettings
 
 tiny_and_long_real = pytest.mark.parametrize(
     "child", ["tiny", pytest.param("real", marks=pytest.mark.long)], indirect=True

@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 from flows import diagnosis
-from lungbench.experiment import Experiment, Matrix, TrainSettings
+from lungbench.experiment import Experiment, Matrix
 from lungbench.host import describe_host
 from lungbench.metrics import metrics_of
 from lungbench.predict.diagnosis import BadImage, Diagnosed, Diagnosis
 from lungbench.record import DataFacts, RunRecord
+from lungbench.settings import TrainSettings
 from lungbench.stats import wilson
 
 Printed = Callable[..., tuple[int, str, str]]

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from lungbench.data.dataset import DATA_FILE, LABELS_FILE, PIXELS_FILE, PreparedData
-from lungbench.experiment import Experiment, Matrix, RunSpec, TrainSettings
+from lungbench.experiment import Experiment, Matrix, RunSpec
 from lungbench.host import describe_host
 from lungbench.launch import Surroundings
+from lungbench.settings import TrainSettings
 
 CLASSES = ("covid", "normal")
 PER_CLASS = 10

@@ -17,7 +17,7 @@ from lungbench.augment import (  # noqa: E402 - after the backend is fixed
     unchanged,
     warp,
 )
-from lungbench.experiment import Augmentation  # noqa: E402
+from lungbench.settings import Augmentation  # noqa: E402
 
 SIZE = 24
 WIDE = Augmentation(shear_degrees=20.0, zoom=0.3)

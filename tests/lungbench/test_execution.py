@@ -13,10 +13,11 @@ from lungbench import launch as launching
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.errors import DataError, ExperimentError, LungbenchError, Refused
 from lungbench.execution import EXPERIMENT_FILE, Execution, newest_execution, record_name
-from lungbench.experiment import DataSettings, Experiment, Matrix, TrainSettings
+from lungbench.experiment import Experiment, Matrix
 from lungbench.hold import signed_here
 from lungbench.record import RECORD_FILE, Status, read_record, write_record
 from lungbench.seal import read_seal
+from lungbench.settings import DataSettings, TrainSettings
 
 CHILD = """
 import csv, json, pathlib, sys

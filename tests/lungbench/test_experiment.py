@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 
 from lungbench.errors import ExperimentError
-from lungbench.experiment import Experiment, Matrix, TrainSettings
+from lungbench.experiment import Experiment, Matrix
+from lungbench.experiment_file import load_experiment
 from lungbench.models import model_names
+from lungbench.settings import TrainSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +23,7 @@ devices = ["cpu"]
 def load(folder: Path, text: str, *overrides: str) -> Experiment:
     file = folder / "experiment.toml"
     file.write_text(text)
-    return Experiment.load(file, overrides)
+    return load_experiment(file, overrides)
 
 
 def refusal(folder: Path, text: str, *overrides: str) -> str:
@@ -44,7 +46,7 @@ def test_the_defaults_of_training_are_the_papers() -> None:
 
 
 def test_the_papers_experiment_is_three_networks_on_two_devices() -> None:
-    experiment = Experiment.load(ROOT / "experiments" / "paper.toml")
+    experiment = load_experiment(ROOT / "experiments" / "paper.toml")
     cells = [(run.model, str(run.device)) for run in experiment.runs()]
     expected = [(m, d) for m in ("cnn10", "inceptionv3", "vgg16") for d in ("cpu", "gpu:0")]
     assert sorted(cells) == sorted(expected)
@@ -56,7 +58,7 @@ def test_the_papers_experiment_is_three_networks_on_two_devices() -> None:
     "file", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda f: f.name
 )
 def test_every_shipped_experiment_is_accepted(file: Path) -> None:
-    assert Experiment.load(file).runs()
+    assert load_experiment(file).runs()
 
 
 def test_a_run_is_named_as_the_folder_contract_says(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_paths_in_a_file_start_at_its_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", ["quick.toml", "paper.toml"])
 def test_an_experiment_reads_what_it_writes(file: str) -> None:
-    experiment = Experiment.load(ROOT / "experiments" / file)
+    experiment = load_experiment(ROOT / "experiments" / file)
     assert Experiment.model_validate_json(experiment.model_dump_json()) == experiment
 
 
@@ -160,4 +162,4 @@ def test_one_mistake_is_counted_once(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="No such file"):
-        Experiment.load(tmp_path / "none.toml")
+        load_experiment(tmp_path / "none.toml")

@@ -11,10 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lungbench.experiment import MeasureSettings, RunSpec
+from lungbench.experiment import RunSpec
 from lungbench.launch import Surroundings, launch
 from lungbench.record import Gpu, RunRecord, read_record
 from lungbench.samples import read_samples
+from lungbench.settings import MeasureSettings
 
 Make = Callable[..., Surroundings]
 

@@ -13,8 +13,9 @@ from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.device import Device
 from lungbench.errors import DataError
 from lungbench.execution import EXPERIMENT_FILE, Execution
-from lungbench.experiment import DataSettings, Experiment, Matrix
+from lungbench.experiment import Experiment, Matrix
 from lungbench.same_data import check_data
+from lungbench.settings import DataSettings
 
 Change = Callable[[Path], None]
 

@@ -8,9 +8,10 @@ import pytest
 from lungbench.device import Device
 from lungbench.errors import Refused
 from lungbench.execution import EXPERIMENT_FILE, Execution
-from lungbench.experiment import Experiment, Matrix, RunSpec, TrainSettings
+from lungbench.experiment import Experiment, Matrix, RunSpec
 from lungbench.job import JOB_FILE, Job
 from lungbench.same_experiment import check_experiment
+from lungbench.settings import TrainSettings
 
 
 @pytest.fixture

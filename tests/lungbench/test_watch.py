@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from lungbench.child import Child
-from lungbench.experiment import MeasureSettings
 from lungbench.job import HEARTBEAT_FILE, TRAINING_FILE
+from lungbench.settings import MeasureSettings
 from lungbench.watch import Ended, watched
 
 BEATING = f"""

@@ -16,7 +16,7 @@ from lungbench.data.decode import decode
 from lungbench.data.images_csv import IMAGES_FILE
 from lungbench.data.prepare import prepare
 from lungbench.errors import DataError, Refused
-from lungbench.experiment import DataSettings
+from lungbench.settings import DataSettings
 
 SIZE = 16
 
@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 from lungbench.data.prepare import prepare
 from lungbench.errors import LungbenchError
-from lungbench.experiment import DataSettings
+from lungbench.settings import DataSettings
 source, cache, out = sys.argv[1:]
 try:
     settings = DataSettings(source=source, image_size=64)

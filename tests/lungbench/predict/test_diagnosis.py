@@ -14,11 +14,11 @@ from PIL import Image
 
 from lungbench.data.prepare import prepare
 from lungbench.errors import Interrupted, Refused
-from lungbench.experiment import DataSettings
 from lungbench.files import sha256_of
 from lungbench.predict.diagnosis import diagnose
 from lungbench.predict.errand import Errand
 from lungbench.predict.job import PIXELS_FILE, Answer, PredictJob
+from lungbench.settings import DataSettings
 
 Recorded = Callable[..., Path]
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 50), dtype=np.uint8)
