@@ -7,7 +7,9 @@ resident    the floor: one batch that lies in memory, no augmentation
 
 Every side is a process of its own, and they take turns epoch by epoch. Ratios are the side's
 epoch or CPU time over lungbench's: above 1, lungbench takes less. CPU time counts all threads of
-the side's process; on a machine that others use too, it is the steadier of the two.
+the side's process; on a machine that others use too, it is the steadier of the two. The median of
+the rounds' wall ratios, and each side's least epoch, say what was when the machine didn't stand
+still.
 """
 
 import argparse
@@ -24,12 +26,14 @@ from benchmarks.sides import (
     cpu_s,
     open_sides,
     take_turns,
+    wall_median,
     wall_ratio,
     wall_s,
 )
 from lungbench.experiment import Experiment, RunSpec
 from lungbench.models import model_names
 
+_RATIOS = ("wall_ratios", "wall_medians", "cpu_ratios")
 SIDES = ("lungbench", "generator", "layers", "resident")
 _MODELS = ("cnn10", "inceptionv3", "vgg16")
 _PRECISIONS = ("float32", "mixed_bfloat16")
@@ -89,6 +93,7 @@ def _measured(
         "model": spec.model,
         "precision": spec.precision,
         "turns": turns,
+        "wall_medians": {side: wall_median(turns[side], ours) for side in chosen.sides},
         "wall_ratios": {side: wall_ratio(turns[side], ours) for side in chosen.sides},
         "cpu_ratios": {side: cpu_ratio(turns[side], ours) for side in chosen.sides},
     }
@@ -100,10 +105,12 @@ def _table(measured: list[dict[str, Any]]) -> Table:
         "precision",
         "side",
         "epoch",
+        "least",
         "CPU",
         "peak RSS",
         "stolen",
         "epoch /",
+        "median /",
         "CPU /",
     )
     return Table(headings, [row for each in measured for row in _rows(each)])
@@ -112,13 +119,14 @@ def _table(measured: list[dict[str, Any]]) -> Table:
 def _rows(each: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for side, turns in each["turns"].items():
         where = (each["model"], each["precision"], side)
-        ratios = (each[kind].get(side, "1") for kind in ("wall_ratios", "cpu_ratios"))
+        ratios = (each[kind].get(side, "1") for kind in _RATIOS)
         yield (*where, *_figures(turns), *map(str, ratios))
 
 
 def _figures(turns: list[Turn]) -> tuple[str, ...]:
     return (
         seconds(wall_s(turns)),
+        seconds(min(turn.wall_s for turn in turns)),
         seconds(cpu_s(turns)),
         mebibytes(max(turn.rss_peak_bytes for turn in turns)),
         steal_text(turn.steal_percent for turn in turns),

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.memory import rss_peak_bytes
-from benchmarks.pairs import PairedRatio, in_turn, paired_ratio
+from benchmarks.pairs import PairedRatio, in_turn, paired_median, paired_ratio
 from benchmarks.results import Steal
 from lungbench.stats import geometric_mean
 
@@ -174,6 +174,11 @@ def cpu_s(turns: Sequence[Turn]) -> float:
 def wall_ratio(over: Sequence[Turn], under: Sequence[Turn]) -> PairedRatio:
     """Return how many times as long the first side took."""
     return paired_ratio([turn.wall_s for turn in over], [turn.wall_s for turn in under])
+
+
+def wall_median(over: Sequence[Turn], under: Sequence[Turn]) -> PairedRatio:
+    """Return how many times as long the first side took, in the middle one of the rounds."""
+    return paired_median([turn.wall_s for turn in over], [turn.wall_s for turn in under])
 
 
 def cpu_ratio(over: Sequence[Turn], under: Sequence[Turn]) -> PairedRatio:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from benchmarks.pairs import PairedRatio, in_turn, paired_ratio
+from benchmarks.pairs import PairedRatio, in_turn, paired_median, paired_ratio
 from lungbench.stats import Interval
 
 TIMES = st.floats(0.01, 100)
@@ -80,3 +80,26 @@ def test_what_is_no_pair_of_times_is_refused(over: list[float], under: list[floa
 def test_a_ratio_is_written_with_its_interval_where_it_has_one() -> None:
     assert str(PairedRatio(1.5, None, 1)) == "1.5"
     assert str(PairedRatio(1.5, Interval(1.25, 1.75), 4)) == "1.5 [1.25, 1.75]"
+
+
+def test_a_round_in_which_the_machine_stood_still_does_not_move_the_median() -> None:
+    over = [1.1, 1.2, 40.0, 1.1, 1.2, 1.1, 1.2]
+    assert paired_median(over, [1.0] * 7).estimate == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize("rounds", [6, 9, 13])
+def test_the_medians_interval_is_the_sign_tests(rounds: int) -> None:
+    ratios = [float(number) for number in range(1, rounds + 1)]
+    interval = paired_median(ratios, [1.0] * rounds).interval
+    assert interval is not None
+    # A true median just outside the interval is refused by the test, one just inside isn't.
+    outside, inside = (
+        scipy_stats.binomtest(sum(ratio < middle for ratio in ratios), rounds).pvalue
+        for middle in (interval.low - 0.5, interval.low + 0.5)
+    )
+    assert outside <= 0.05 < inside
+    assert interval.low + interval.high == pytest.approx(rounds + 1)
+
+
+def test_five_rounds_have_no_interval_of_the_median() -> None:
+    assert paired_median([1.0, 2.0, 3.0, 4.0, 5.0], [1.0] * 5).interval is None
