@@ -11,6 +11,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from lungbench.models import MODELS
+from lungbench.settings import Preprocess
+
 RESCALE = "rescale"  # the layers after which a training may put its images in
 GREY_TO_RGB = "grey_to_rgb"
 
@@ -29,7 +32,15 @@ class GreyToRgb(layers.Layer):  # type: ignore[misc]
         return (*input_shape[:-1], 3)
 
 
-def build_network(name: str, *, image_size: int, classes: int, weights: str) -> keras.Model:
+def build_network(
+    name: str,
+    *,
+    image_size: int,
+    classes: int,
+    weights: str,
+    preprocess: Preprocess = "paper",
+    fine_tune: int = 0,
+) -> keras.Model:
     """Build a network of the table, not yet compiled.
 
     Args:
@@ -37,6 +48,9 @@ def build_network(name: str, *, image_size: int, classes: int, weights: str) -> 
         image_size: Height and width of the images in pixels.
         classes: Number of classes, 2 or more.
         weights: `imagenet`, `none` or the path of a file of weights without the top.
+        preprocess: What comes between images in [0, 1] and a pretrained base: nothing, or what
+            Keras's `preprocess_input` of that network does.
+        fine_tune: How many of the last frozen layers are trained too, at most all.
 
     Returns:
         A model from uint8 grey images (image x row x column x 1) to probabilities
@@ -45,5 +59,31 @@ def build_network(name: str, *, image_size: int, classes: int, weights: str) -> 
     raw = keras.Input((image_size, image_size, 1), dtype="uint8", name="xray")
     grey = layers.Rescaling(1 / 255, dtype="float32", name=RESCALE)(raw)
     rgb = GreyToRgb(dtype="float32", name=GREY_TO_RGB)(grey)
-    probabilities = import_module(f"lungbench.models.{name}").head(rgb, classes, weights)
-    return keras.Model(raw, probabilities, name=name)
+    images = _as_pretrained(name)(rgb) if preprocess == "imagenet" else rgb
+    probabilities = import_module(f"lungbench.models.{name}").head(images, classes, weights)
+    network = keras.Model(raw, probabilities, name=name)
+    _thaw(network, fine_tune)
+    return network
+
+
+def _as_pretrained(name: str) -> layers.Layer:
+    spec = MODELS[name]
+    scale, offset = list(spec.imagenet_scale), list(spec.imagenet_offset)
+    return layers.Rescaling(scale, offset, dtype="float32", name="as_pretrained")
+
+
+def _thaw(network: keras.Model, count: int) -> None:
+    """Let the last frozen layers train.
+
+    Batch normalisation stays frozen: the statistics of a few small batches would replace
+    ImageNet's, and undo what was learned there.
+    """
+    frozen = [
+        layer
+        for layer in network.layers
+        if layer.weights
+        and not layer.trainable
+        and not isinstance(layer, layers.BatchNormalization | layers.Normalization)
+    ]
+    for layer in frozen[len(frozen) - min(count, len(frozen)) :]:
+        layer.trainable = True
