@@ -31,7 +31,8 @@ app.add_typer(data_app, name="data")
 ExperimentFile = Annotated[Path, typer.Argument(metavar="FILE", help="Experiment file (TOML).")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of all results.")]
 Data = Annotated[
-    Path | None, typer.Option("--data", help="Image folder that replaces data.source.")
+    Path | None,
+    typer.Option("--data", help="Image folder or manifest, instead of the experiment file's data."),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -71,6 +72,29 @@ def resume(folder: ExecutionFolder, no_prefect: NoPrefect = False) -> None:
     from flows import commands
 
     _end_of(commands.resume(folder, prefect=not no_prefect))
+
+
+@app.command()
+def prune(
+    results: Annotated[Path, typer.Argument(help="Results folder.")] = Path("results"),
+    keep: Annotated[int, typer.Option(min=1, help="Executions of each experiment to keep.")] = 10,
+    yes: Annotated[bool, typer.Option("--yes", help="Really remove them.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove old executions, never an experiment's last good one; without --yes only say which."""
+    from flows.pruning import prune as pruned
+
+    typer.echo(pruned(results, keep, really=yes, as_json=as_json))
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of Prefect's server.")] = 4200,
+) -> None:
+    """Start a Prefect server and a worker on this machine, for schedules and the UI."""
+    from flows.serving import serve as served
+
+    served(Path.cwd(), port, lambda line: typer.echo(line, err=True))
 
 
 @app.command()
@@ -114,11 +138,14 @@ def doctor(
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Result folders.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The report's file.")] = None,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Without the names of hosts and users.")
+    ] = False,
 ) -> None:
     """Write one report over one or more result folders, of one or more hosts."""
     from flows import commands
 
-    typer.echo(commands.report(folders, out))
+    typer.echo(commands.report(folders, out, redact=redact))
 
 
 @app.command()
@@ -126,7 +153,9 @@ def predict(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="A run's folder, or its model.keras.")
     ],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, and folders of such.")
+    ],
     *,
     results: Results = _RESULTS,
     untrusted: Annotated[
@@ -134,24 +163,51 @@ def predict(
     ] = False,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for spreadsheets.")] = False,
+    classes: Annotated[
+        str | None,
+        typer.Option("--classes", metavar="A,B,...", help="Refuse a model made for others."),
+    ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--explain", metavar="PAGE.html", help="Show where the network looks."),
+    ] = None,
 ) -> None:
-    """Diagnose images with a saved network. Not a medical device."""
+    """Diagnose images with a saved network. Research use, not a medical device."""
     from flows import diagnosis
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
     form: diagnosis.Form = "json" if as_json else "csv" if as_csv else "table"
-    code = diagnosis.predict(model, images, results, untrusted=untrusted, form=form)
+    code = diagnosis.predict(
+        model,
+        images,
+        results,
+        untrusted=untrusted,
+        form=form,
+        classes=[name.strip() for name in classes.split(",")] if classes else (),
+        page=page,
+    )
     raise typer.Exit(code)
 
 
 @app.command()
-def paper(as_json: AsJson = False) -> None:
-    """Print the paper's published figures beside the same figures recomputed."""
+def paper(
+    table: Annotated[
+        Path | None,
+        typer.Argument(metavar="TABLE.csv", help="Published rates, one row a class."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+    max_images: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Largest class to search for, in images.")
+    ] = 2000,
+) -> None:
+    """Recompute the paper's figures, or find the counts behind any paper's table of rates."""
     from flows import published
 
-    typer.echo(published.as_json() if as_json else published.as_text())
-    raise typer.Exit(0 if published.all_match() else 1)
+    if table is None:
+        raise typer.Exit(published.show_paper(as_json, max_images))
+    raise typer.Exit(published.show_table(table, as_json, max_images))
 
 
 @data_app.command()
@@ -170,12 +226,35 @@ def synthesize(
 @data_app.command()
 def inspect(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="One sub-folder per class.")],
+    brightness: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="Keep these mean greys; the paper's are 120 140."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write a CSV, an XLSX and a page into this folder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Count and measure the images of a folder, and name those that can't be used."""
     from flows import inspection
 
-    typer.echo(inspection.as_json(folder) if as_json else inspection.as_text(folder))
+    inspection.inspect(folder, brightness, out, as_json=as_json)
+
+
+@data_app.command("audit")
+def audit_data(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE|DIR", help="Experiment file, image folder or manifest.")
+    ],
+    results: Results = _RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Look for copies, shared patients, wrong labels and shortcuts; exit 1 where that is fatal."""
+    from flows import auditing
+
+    found = auditing.audit_of(source, results)
+    typer.echo(auditing.as_json(found) if as_json else auditing.as_text(found))
+    raise typer.Exit(auditing.exit_code(found))
 
 
 def _end_of(execution: "Execution") -> None:
@@ -194,7 +273,8 @@ def _experiment(file: Path, data: Path | None, settings: list[str] | None) -> "E
     experiment = load_experiment(file, tuple(settings or ()))
     if data is None:
         return experiment
-    chosen = experiment.data.model_copy(update={"source": str(data.absolute())})
+    update = {"source": str(data.absolute()), "classes": {}}
+    chosen = experiment.data.model_copy(update=update)
     return experiment.model_copy(update={"data": chosen})
 
 

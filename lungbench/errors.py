@@ -2,9 +2,10 @@
 
 LungbenchError                   1  something failed
 ├── ExperimentError              2  the experiment file or an option is wrong
+├── TableError                   2  a table of published rates is wrong (lungbench.published_table)
 ├── Refused                      3  nothing was started, and why
 │   ├── DataError                   the image folder can't be used
-│   │   └── UnreadableImage         one of its files can't be read (lungbench.data.decode)
+│   │   └── UnreadableImage         one of its files can't be read (lungbench.data.unreadable)
 │   │       └── NotAnImage          it holds no image at all
 │   ├── DeviceUnavailable           the device asked for isn't there
 │   └── WeightsUnavailable          the pretrained weights can't be had
@@ -15,6 +16,8 @@ LungbenchError                   1  something failed
 """
 
 from typing import ClassVar, Literal
+
+from lungbench.foreign_text import visible
 
 FailureKind = Literal["diverged", "disk_full", "error"]
 
@@ -93,4 +96,4 @@ def _one_line(rule: str, received: object, expected: str | None, hint: str | Non
         parts.append(f"Expected: {expected}.")
     if hint is not None:
         parts.append(f"Next: {hint}")
-    return " ".join(" ".join(parts).split())
+    return visible(" ".join(" ".join(parts).split()))
