@@ -1,0 +1,38 @@
+"""What pruning would remove and what it removed, for the terminal and for scripts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from flows.columns import columns
+from lungbench.prune import Pruned, judge, remove
+from reports.format import plural, size
+
+
+def prune(results: Path, keep: int, *, really: bool, as_json: bool) -> str:
+    """Judge the executions below a folder, remove those that don't stay if asked to, and say so.
+
+    Raises:
+        Refused: There is no such folder, or a part of it can't be removed.
+    """
+    judged = judge(results, keep)
+    if really:
+        for _ in remove(judged):
+            pass
+    if as_json:
+        return json.dumps([asdict(each) | {"folder": str(each.folder)} for each in judged])
+    return _text(judged, really=really)
+
+
+def _text(judged: Sequence[Pruned], *, really: bool) -> str:
+    going = [each for each in judged if not each.stays]
+    rows = [
+        ("stays" if each.stays else "goes", each.folder, size(each.size_bytes), each.why)
+        for each in judged
+    ]
+    room = size(sum(each.size_bytes for each in going))
+    done = "removed" if really else "would be removed; add --yes to do it"
+    return f"{columns(('', 'folder', 'size', 'why'), rows)}\n" + (
+        f"{plural(len(going), 'folder')} with {room} {done}."
+    )
