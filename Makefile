@@ -5,7 +5,7 @@ READY := .venv/.installed
 # A folder with one sub-folder per class, e.g. make bench XRAYS=../xrays; without it, drawn X-rays.
 XRAYS ?=
 
-.PHONY: run test lint bench faults setup clean
+.PHONY: run test lint bench faults serve setup clean
 
 run: $(READY)  ## benchmark the embedded data on this machine and write a report
 	$(BIN)/lungbench run experiments/quick.toml
@@ -25,10 +25,15 @@ bench: $(READY)  ## measure lungbench against its peers, in a short form (docs/p
 	$(BIN)/python -m benchmarks.epoch --rounds 2 --images 32 --models cnn10 $(XRAYS:%=--data %)
 	$(BIN)/python -m benchmarks.sampling --rounds 3 --products 200
 	$(BIN)/python -m benchmarks.preparation --rounds 1 --sizes 300 1000
+	$(BIN)/python -m benchmarks.parent_memory --rounds 20
 	$(BIN)/python -m benchmarks.suite --rounds 1 --runs 1 --sides plain embedded
 
 faults: $(READY)  ## do every harm that a benchmark must survive, for an hour (docs/reliability.md)
-	FAULTS=long FAULTS_OUT=build/faults $(BIN)/python -m pytest tests/faults -q -o timeout=3600
+	FAULTS=long FAULTS_OUT=build/faults $(BIN)/python -m pytest tests/faults tests/lungbench/test_resume.py \
+		-q -o timeout=3600
+
+serve: $(READY)  ## start a Prefect server and a worker here: schedules, the UI (docs/lab-server.md)
+	$(BIN)/lungbench serve
 
 setup: $(READY)  ## install the pinned dependencies, once
 

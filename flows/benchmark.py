@@ -39,6 +39,11 @@ def benchmark(
         results: Where the execution's folder is made.
         folder: An execution's folder that was made already; it is used instead of a new one.
     """
+    return executed(experiment, results, folder)
+
+
+def executed(experiment: Experiment, results: Path, folder: Path | None = None) -> State:
+    """Make the execution's folder, or open it, and carry the execution out; see `benchmark`."""
     if folder:
         execution = Execution.open(folder)
     else:

@@ -9,7 +9,6 @@ import atexit
 import subprocess
 
 from prefect.server.api.server import SubprocessASGIServer
-from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_ENABLED
 
 from lungbench.errors import LungbenchError
 
@@ -17,13 +16,11 @@ _WATCH = 'read -r _; kill -TERM "$0"; sleep 5; kill -KILL "$0"'
 
 
 def start_embedded_server() -> None:
-    """Start the server that Prefect's clients in this process will use, if it is an embedded one.
+    """Start the server that Prefect's clients in this process will use.
 
     Raises:
         LungbenchError: It doesn't answer in time.
     """
-    if PREFECT_API_URL.value() or not PREFECT_SERVER_EPHEMERAL_ENABLED.value():
-        return
     try:
         _Tied().start()
     except RuntimeError as error:

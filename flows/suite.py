@@ -1,5 +1,6 @@
 """Execute an experiment from the command line, with Prefect or without, and say how it ended."""
 
+import logging
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from types import FrameType
 
 from lungbench.errors import LungbenchError
 from lungbench.execution import REPORT_FILE, Execution
+from lungbench.experiment import RunSpec
 from lungbench.record import RunRecord, read_record, run_folders
 
 # Prefect reads these once, when it is first imported. What the user has set stays.
@@ -19,11 +21,15 @@ _PREFECT = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     # Its embedded server needs up to 20 s for a new home, which is also its default limit.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    # The terminal belongs to `flows.terminal`; Prefect's log lines go to its server.
+    # The terminal belongs to `flows.terminal`; Prefect's log lines go to its server, and those of
+    # its workers, which can't reach that server, nowhere.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_HANDLERS_DEBUG_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "lungbench",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
+
+log = logging.getLogger("lungbench.suite")
 
 
 def run_with_prefect(execution: Execution) -> None:
@@ -34,28 +40,65 @@ def run_with_prefect(execution: Execution) -> None:
         KeyboardInterrupt: The user stopped it; the records say so.
     """
     configure_prefect()
+    from httpx import HTTPError
+    from prefect.exceptions import Abort, PrefectException
+
     from flows.benchmark import benchmark
-    from flows.embedded import start_embedded_server
     from flows.zombies import end_zombies
 
-    start_embedded_server()
+    _start_embedded_server()
     end_zombies(execution.folder.parent.parent)
 
+    # A log line that the server doesn't take is no matter for the terminal, and no traceback.
+    logging.raiseExceptions = False
     # Prefect ends the flow on TERM, then sends the signal again to the handler of before.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    page = execution.folder / REPORT_FILE
+    before = _changed(page)
     try:
         state = benchmark(execution.experiment, folder=execution.folder, return_state=True)
     except RuntimeError as error:
         if "Failed to reach API" not in str(error):
             raise
-        raise LungbenchError(
-            "The Prefect server must answer.",
-            received=os.environ.get("PREFECT_API_URL"),
-            hint="start it, unset PREFECT_API_URL to use the embedded one, or pass --no-prefect.",
-        ) from None
+        raise _no_answer(os.environ.get("PREFECT_API_URL")) from None
+    except (HTTPError, PrefectException, Abort) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        if _changed(page) == before:
+            raise _no_answer(why) from None
+        log.warning("Prefect could not be told how this ended: %s", why)
+        return
     # A flow that ended in the report has said everything in its records; another has not.
-    if not (execution.folder / REPORT_FILE).exists():
+    if not page.exists():
         state.result()
+
+
+def _start_embedded_server() -> None:
+    """Start Prefect's embedded server where no other one is named.
+
+    Importing it costs 3 s of CPU time, which a process that has a server can do without.
+    """
+    from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_ENABLED
+
+    if not PREFECT_API_URL.value() and PREFECT_SERVER_EPHEMERAL_ENABLED.value():
+        from flows.embedded import start_embedded_server
+
+        start_embedded_server()
+
+
+def _changed(path: Path) -> int | None:
+    """Return when a file was written; None where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _no_answer(received: str | None) -> LungbenchError:
+    return LungbenchError(
+        "The Prefect server must answer.",
+        received=received,
+        hint="start it, unset PREFECT_API_URL to use the embedded one, or pass --no-prefect.",
+    )
 
 
 def configure_prefect() -> None:
@@ -68,6 +111,7 @@ def run_plainly(execution: Execution) -> None:
     """Take the flow's steps one after the other in this process, without Prefect.
 
     Raises:
+        OSError: The execution's folder is gone, or its report can't be written.
         KeyboardInterrupt: The user stopped it; the records say so.
     """
     from reports.publish import publish
@@ -75,10 +119,21 @@ def run_plainly(execution: Execution) -> None:
     execution.prepare()
     with _stop_on_signals() as stop:
         for spec in execution.remaining():
-            execution.train(spec.run_id, stop)
+            _train(execution, spec, stop)
     publish(execution.folder)
     if stop.is_set():
         raise KeyboardInterrupt
+
+
+def _train(execution: Execution, spec: RunSpec, stop: threading.Event) -> None:
+    """Train one run; one whose files can't be written has no record, and others may have theirs."""
+    try:
+        execution.train(spec.run_id, stop)
+    except OSError as error:
+        if not execution.folder.is_dir():
+            raise
+        where = error.filename or execution.run_dir(spec)
+        log.warning("%s: not recorded: %s (%s)", spec.label, where, error.strerror or error)
 
 
 @contextmanager
