@@ -1,8 +1,11 @@
 """How well a network diagnoses: every figure follows from one confusion matrix, exactly.
 
-Rates are computed as fractions of whole numbers and become floats once, at the end.
+Rates are computed as fractions of whole numbers and become floats once, at the end. The paper's
+five come first; what else follows from the matrix (NPV, kappa, MCC) stands beside them. What needs
+probabilities is in `lungbench.discrimination` and `lungbench.calibration`.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,7 +33,10 @@ class Counts:
     tn: int
 
     def rates(self) -> Rates:
-        """Return every rate by name; one whose denominator is 0 is None."""
+        """Return the paper's five rates by name; one whose denominator is 0 is None.
+
+        Recall is what clinics call sensitivity, precision their positive predictive value.
+        """
         right, all_images = self.tp + self.tn, self.tp + self.fp + self.fn + self.tn
         return {
             "accuracy": _ratio(right, all_images),
@@ -39,6 +45,14 @@ class Counts:
             "specificity": _ratio(self.tn, self.tn + self.fp),
             "f1": _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn),
         }
+
+    @property
+    def npv(self) -> Fraction | None:
+        """Negative predictive value: the share of images not diagnosed so that are not so.
+
+        None where every image is diagnosed so.
+        """
+        return _ratio(self.tn, self.tn + self.fn)
 
 
 def confusion_matrix(true: Labels, predicted: Labels, classes: int) -> Confusion:
@@ -68,7 +82,7 @@ def confusion_matrix(true: Labels, predicted: Labels, classes: int) -> Confusion
 
 
 def metrics_of(confusion: Confusion, classes: Sequence[str]) -> Metrics:
-    """Return everything a record says about the diagnoses.
+    """Return everything a confusion matrix says about the diagnoses.
 
     Args:
         confusion: Rows are true classes, columns predicted ones, in the order of `classes`.
@@ -85,8 +99,50 @@ def metrics_of(confusion: Confusion, classes: Sequence[str]) -> Metrics:
         overall_accuracy=sum(each.tp for each in counts.values()) / images,
         confusion=confusion,
         per_class={name: _class_rates(each) for name, each in counts.items()},
-        macro=Macro(**_as_floats(macro_rates(each.rates() for each in counts.values()))),
+        macro=_macro(tuple(counts.values())),
+        kappa=_as_float(kappa(confusion)),
+        mcc=mcc(confusion),
     )
+
+
+def kappa(confusion: Confusion) -> Fraction | None:
+    """Return Cohen's kappa: the agreement beyond chance, of the most that there could be.
+
+    None where chance alone agrees on every image: one class is all that is true and predicted.
+
+    Source: J. Cohen, Educational and Psychological Measurement 20 (1960) 37-46.
+    """
+    images, right, by_chance = _agreement(confusion)
+    return _ratio(images * right - by_chance, images * images - by_chance)
+
+
+def mcc(confusion: Confusion) -> float | None:
+    """Return Matthews' correlation coefficient, generalised to any number of classes.
+
+    From -1 or above to 1; 0 is what guessing gets. None where one class only is true, or one only
+    predicted: what never varies has no correlation.
+
+    Source: J. Gorodkin, Computational Biology and Chemistry 28 (2004) 367-374, as R_K.
+    """
+    images, right, by_chance = _agreement(confusion)
+    true, predicted = (
+        images * images - sum(count * count for count in counts) for counts in _margins(confusion)
+    )
+    if not true * predicted:
+        return None
+    return (images * right - by_chance) / math.sqrt(true * predicted)
+
+
+def _agreement(confusion: Confusion) -> tuple[int, int, int]:
+    """Return the images, those diagnosed rightly, and the latter by chance times the images."""
+    true, predicted = _margins(confusion)
+    right = sum(row[label] for label, row in enumerate(confusion))
+    return sum(true), right, sum(map(int.__mul__, true, predicted))
+
+
+def _margins(confusion: Confusion) -> tuple[list[int], list[int]]:
+    """Return the images of each true class, and those of each predicted one."""
+    return [sum(row) for row in confusion], [sum(column) for column in zip(*confusion, strict=True)]
 
 
 def counts_of(confusion: Confusion, label: int) -> Counts:
@@ -112,11 +168,25 @@ def _mean(values: list[Fraction | None]) -> Fraction | None:
     return sum(known, Fraction()) / len(known) if len(known) == len(values) else None
 
 
+def _as_float(rate: Fraction | None) -> float | None:
+    return None if rate is None else float(rate)
+
+
 def _as_floats(rates: Rates) -> dict[str, float | None]:
-    return {name: None if rate is None else float(rate) for name, rate in rates.items()}
+    return {name: _as_float(rate) for name, rate in rates.items()}
+
+
+def _macro(counts: Sequence[Counts]) -> Macro:
+    rates = macro_rates(each.rates() for each in counts)
+    return Macro(**_as_floats(rates), npv=_as_float(_mean([each.npv for each in counts])))
 
 
 def _class_rates(counts: Counts) -> ClassRates:
     return ClassRates(
-        tp=counts.tp, fp=counts.fp, fn=counts.fn, tn=counts.tn, **_as_floats(counts.rates())
+        tp=counts.tp,
+        fp=counts.fp,
+        fn=counts.fn,
+        tn=counts.tn,
+        npv=_as_float(counts.npv),
+        **_as_floats(counts.rates()),
     )

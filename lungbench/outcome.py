@@ -4,7 +4,6 @@ Everything here reads what is on disk; nothing remembers. A torn last line, whic
 leaves, is dropped.
 """
 
-import csv
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,10 +12,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lungbench.diagnoses import read_diagnoses
 from lungbench.experiment import RunSpec
 from lungbench.extrapolation import predicted
 from lungbench.files import sha256_of, sync_folder
 from lungbench.job import (
+    DIAGNOSIS_FILE,
     EARLIER_SAMPLES,
     EPOCHS_FILE,
     JOB_FILE,
@@ -28,7 +29,6 @@ from lungbench.job import (
     Spent,
     Training,
 )
-from lungbench.metrics import confusion_matrix, metrics_of
 from lungbench.record import (
     Controls,
     Epoch,
@@ -44,6 +44,7 @@ _ARTIFACTS = (
     EPOCHS_FILE,
     TRAINING_FILE,
     PREDICTIONS_FILE,
+    DIAGNOSIS_FILE,
     MODEL_FILE,
     SAMPLES_FILE,
     LOG_FILE,
@@ -167,12 +168,14 @@ def _between(start_s: float | None, end_s: float | None) -> float | None:
 
 
 def metrics_from(run_dir: Path, classes: Sequence[str]) -> Metrics:
-    """Return the diagnostic metrics of the predictions that a run saved."""
-    label = {name: index for index, name in enumerate(classes)}
-    with (run_dir / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
-        rows = [(label[row["true"]], label[row["predicted"]]) for row in csv.DictReader(file)]
-    true, predicted = zip(*rows, strict=True)
-    return metrics_of(confusion_matrix(true, predicted, len(classes)), classes)
+    """Return the diagnostic metrics of the predictions that a run saved.
+
+    Raises:
+        OSError: The file can't be read.
+        KeyError: It lacks a column, or names another class.
+        ValueError: It is no table of text, or holds no image.
+    """
+    return read_diagnoses(run_dir, classes).metrics()
 
 
 def artifact_hashes(run_dir: Path) -> dict[str, str]:

@@ -29,6 +29,7 @@ ReasonKind = Literal[
     "disk_full",
     "bad_data",
     "diverged",
+    "lost",
     "error",
 ]
 Split = Literal["train", "validation", "test"]
@@ -72,12 +73,18 @@ class Host(Frozen):
 
 
 class DataFacts(Frozen):
-    """What was trained on; `classes` fixes the order of every confusion matrix."""
+    """What was trained on; `classes` fixes the order of every confusion matrix.
+
+    Attributes:
+        leaked: Test images that were also trained on. 0 in records from before it was counted:
+            there was no split then that has any.
+    """
 
     fingerprint: str
     source: str
     classes: tuple[str, ...]
     counts: dict[Split, dict[str, int]]
+    leaked: int = 0
 
 
 class ModelFacts(Frozen):
@@ -115,13 +122,37 @@ class Controls(Frozen):
     matmul_flops_per_s: float
 
 
+class Latency(Frozen):
+    """How long the trained network takes to diagnose images, on the run's device.
+
+    Seconds an image, from raw pixels in memory to probabilities in memory; medians over calls.
+
+    Attributes:
+        batch_1_s: One image a call.
+        batch_1_repeats: Calls that were timed.
+        batch_1_spread: Interquartile range of the calls over their median; None of fewer than 4.
+        batch_64_s: 64 images a call; None where they found no room, which `missing` says.
+        batch_64_repeats: Likewise.
+        batch_64_spread: Likewise.
+        missing: Why there is no `batch_64_s`.
+    """
+
+    batch_1_s: float
+    batch_1_repeats: int
+    batch_1_spread: float | None = None
+    batch_64_s: float | None = None
+    batch_64_repeats: int | None = None
+    batch_64_spread: float | None = None
+    missing: str | None = None
+
+
 class Ledger(Frozen):
     """Where a run's wall time went, in seconds; None is a phase that was not reached.
 
     Attributes:
         first_epoch_s: Training of the first epoch, which holds tracing and compilation.
         train_s: Training of the later epochs.
-        control_s: The control legs after the training.
+        control_s: The control legs after the training, and the latency.
         lost_s: Work of interrupted attempts that no checkpoint held; None where all was done in
             one.
         other_s: What is left of the wall time.
@@ -292,8 +323,24 @@ class Resources(Frozen):
     server_percent: float | None = None
 
 
+class Area(Frozen):
+    """The area under a ROC curve, from 0 to 1, and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 class ClassRates(Frozen):
-    """One class against the rest; a rate whose denominator is 0 is None."""
+    """One class against the rest; a rate whose denominator is 0 is None.
+
+    Attributes:
+        precision: Also called positive predictive value.
+        recall: Also called sensitivity.
+        npv: Negative predictive value.
+        auc: None where the test split holds no image of the class, or no other.
+        average_precision: None where it holds no image of the class.
+    """
 
     accuracy: float | None
     precision: float | None
@@ -304,6 +351,9 @@ class ClassRates(Frozen):
     fp: int
     fn: int
     tn: int
+    npv: float | None = None
+    auc: Area | None = None
+    average_precision: float | None = None
 
 
 class Macro(Frozen):
@@ -314,6 +364,9 @@ class Macro(Frozen):
     recall: float | None
     specificity: float | None
     f1: float | None
+    npv: float | None = None
+    auc: float | None = None
+    average_precision: float | None = None
 
 
 class Metrics(Frozen):
@@ -321,12 +374,22 @@ class Metrics(Frozen):
 
     Attributes:
         confusion: Rows are true classes, columns predicted ones, in the order of `data.classes`.
+        kappa: Cohen's; None where there is one class only, true and predicted.
+        mcc: Matthews' correlation over all classes; None where one class only is true, or one
+            only predicted.
+        brier: Brier score over all classes, from 0 to 2; None without probabilities.
+        calibration_error: Expected calibration error of the diagnoses in 10 bins of their
+            confidence; None without probabilities.
     """
 
     overall_accuracy: float
     confusion: tuple[tuple[int, ...], ...]
     per_class: dict[str, ClassRates]
     macro: Macro
+    kappa: float | None = None
+    mcc: float | None = None
+    brier: float | None = None
+    calibration_error: float | None = None
 
 
 class RunRecord(Frozen):
@@ -349,6 +412,7 @@ class RunRecord(Frozen):
     timing: Timing | None = None
     resumption: Resumption | None = None
     controls: Controls | None = None
+    latency: Latency | None = None
     epochs: tuple[Epoch, ...] = ()
     resources: Resources | None = None
     metrics: Metrics | None = None

@@ -1,22 +1,51 @@
-"""The page's drawings over epochs and over time. Every colour is a variable of the style sheet.
+"""The page's drawings of lines and dots. Every colour is a variable of the style sheet.
 
 Each drawing is about 350 px wide, so that it is read at its own size on a phone and stands
 beside others on a desk.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 from markupsafe import Markup
 
+from lungbench.calibration import Bin
 from lungbench.record import Epoch
 from reports.svg import Rows, draw
 from reports.timeline import Timeline, TimelinePanel
 
 _CURVE_WIDTH = 276
 _TIMELINE_WIDTH = 296
+_SQUARE = 250
 _MOST_EPOCHS_WITH_DOTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One ROC curve.
+
+    Attributes:
+        mark: The colour's name in the style sheet: `c1`.
+        points: 1 - specificity and sensitivity, from (0, 0) to (1, 1).
+    """
+
+    mark: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dots:
+    """One cell in a reliability diagram.
+
+    Attributes:
+        mark: The colour's name in the style sheet: `c1`.
+        bins: Its diagnoses by confidence.
+    """
+
+    mark: str
+    bins: Sequence[Bin]
 
 
 def learning_curves(runs: Sequence[Sequence[Epoch]], prefix: str, alternative: str) -> Markup:
@@ -55,6 +84,77 @@ def timelines(timeline: Timeline, prefix: str, alternative: str) -> Markup:
     values = {f"panel{number}": _points(panel) for number, panel in enumerate(timeline.panels)}
     values["bounds"] = [{"at": at} for at in timeline.epoch_bounds_s]
     return draw(panels, values, prefix, alternative, spacing=4)
+
+
+def roc_curves(curves: Sequence[Curve], prefix: str, alternative: str) -> Markup:
+    """Draw ROC curves, one line each, above the diagonal that guessing gets."""
+    values = [
+        {"curve": number, "place": place, "x": x, "y": y, "colour": f"var(--{curve.mark})"}
+        for number, curve in enumerate(curves)
+        for place, (x, y) in enumerate(_apart(curve.points))
+    ]
+    lines = (
+        alt.Chart(alt.NamedData("points"))
+        .mark_line(strokeWidth=1.6, strokeJoin="round")
+        .encode(
+            x=_share_axis(alt.X, "x", "1 - specificity"),
+            y=_share_axis(alt.Y, "y", "sensitivity"),
+            color=alt.Color("colour:N", scale=None),
+            detail="curve:N",
+            order="place:Q",
+        )
+    )
+    return _over_diagonal([lines], values, prefix, alternative)
+
+
+def reliability_diagram(cells: Sequence[Dots], prefix: str, alternative: str) -> Markup:
+    """Draw the share of right diagnoses over their confidence, a dot a bin, a line a cell."""
+    values = [
+        {
+            "cell": number,
+            "x": each.confidence,
+            "y": each.accuracy,
+            "images": each.images,
+            "colour": f"var(--{cell.mark})",
+        }
+        for number, cell in enumerate(cells)
+        for each in cell.bins
+    ]
+    x = _share_axis(alt.X, "x", "confidence")
+    y, colour = _share_axis(alt.Y, "y", "right"), alt.Color("colour:N", scale=None)
+    most = max((each.images for cell in cells for each in cell.bins), default=1)
+    area = alt.Size("images:Q", scale=alt.Scale(domain=[0, most], range=[0, 160]), legend=None)
+    chart = alt.Chart(alt.NamedData("points"))
+    lines = chart.mark_line(strokeWidth=1.2).encode(x=x, y=y, color=colour, detail="cell:N")
+    dots = chart.mark_circle(opacity=0.85, stroke="var(--paper)", strokeWidth=0.8)
+    return _over_diagonal(
+        [lines, dots.encode(x=x, y=y, color=colour, size=area)], values, prefix, alternative
+    )
+
+
+def _over_diagonal(layers: Sequence[Any], values: Rows, prefix: str, alternative: str) -> Markup:
+    diagonal = (
+        alt.Chart(alt.NamedData("diagonal"))
+        .mark_line(color="var(--muted)", strokeDash=[3, 3], strokeWidth=1)
+        .encode(x="x:Q", y="y:Q")
+    )
+    panel = alt.layer(diagonal, *layers).properties(width=_SQUARE, height=_SQUARE)
+    ends = [{"x": 0, "y": 0}, {"x": 1, "y": 1}]
+    return draw([panel], {"points": values, "diagonal": ends}, prefix, alternative, spacing=0)
+
+
+def _share_axis(channel: Any, field: str, title: str) -> Any:
+    """Return an axis from 0 to 1, so that all these drawings are read alike."""
+    axis = alt.Axis(tickCount=5, format=".0%")
+    return channel(f"{field}:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=axis)
+
+
+def _apart(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Leave out the points that no eye can tell from their neighbours: half a pixel."""
+    steps = 2 * _SQUARE
+    return list(
+        dict.fromkeys((round(x * steps) / steps, round(y * steps) / steps) for x, y in points)
+    )
 
 
 def _timeline_panel(title: str, number: int, end_s: float, *, last: bool) -> Any:

@@ -39,7 +39,15 @@ _THEME = {
 
 # What Vega writes for its own editor, and what the page's style sheet says better.
 _NOISE = frozenset(
-    {"class", "role", "aria-roledescription", "aria-hidden", "pointer-events", "font-family"}
+    {
+        "class",
+        "role",
+        "aria-label",
+        "aria-roledescription",
+        "aria-hidden",
+        "pointer-events",
+        "font-family",
+    }
 )
 
 

@@ -1,17 +1,24 @@
-"""How well each network diagnoses: the paper's Tables I to VI for every run, and its matrices."""
+"""How well each network diagnoses: the paper's Tables I to VI for every run, and what they lack."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lungbench.record import ClassRates, Macro, Metrics, RunRecord
 from reports import format as fmt
-from reports.blocks import Table, table
+from reports.blocks import Figure, Table, table
+from reports.cells import turn_text
 from reports.comparison import Cell, Study
+from reports.evaluated import Evaluated, evaluated
 from reports.findings import AXIS_TITLES
 from reports.full_time import timed_only
+from reports.load import Results
 from reports.quality import accuracy_interval
 from reports.sections.against import AGAINST_READING, against
+from reports.sections.further import FURTHER_READING, further, overview
+from reports.sections.reliability import reliability_figure
+from reports.sections.roc import roc
 from reports.sections.seeds import SEEDS_READING, seeds
+from reports.sections.worst import Worst, worst
 from reports.timing_only import TIMING_ONLY, trained_of_planned
 
 # The paper's columns, in its order.
@@ -44,12 +51,18 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class RunDiagnosis:
-    """One run's diagnosis."""
+    """One run's diagnosis.
+
+    Attributes:
+        rates: The paper's five of each class.
+        further: What else is said of each class, with intervals.
+    """
 
     title: str
     accuracy: str
     rates: Table
     matrix: Matrix
+    further: Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +74,40 @@ class Diagnosis:
             first, a table an axis; none where nothing is compared.
         against_reading: How to read these tables.
         overview: Overall accuracy and macro means of every run, as the paper's Table VII.
+        further: The further metrics of every run, a row a run.
+        further_reading: What they are.
         seeds: Spread over seeds and the train-test gap of every cell.
         seeds_reading: How to read that table, and what it can't show.
         warning: What some accuracies do not say; None where nothing is to be warned of.
         unevaluated: Completed runs without metrics, and why, a sentence each.
+        roc: ROC curves; like the two after it None where no probabilities were kept.
+        reliability: How right the networks are by their confidence.
+        worst: The images that were diagnosed wrongly with the highest confidence.
     """
 
     against: tuple[Table, ...]
     against_reading: str
     overview: Table | None
+    further: Table | None
+    further_reading: str
     seeds: Table | None
     seeds_reading: str
     warning: str | None
     runs: tuple[RunDiagnosis, ...]
     unevaluated: tuple[str, ...]
+    roc: Figure | None
+    reliability: Figure | None
+    worst: Worst | None
 
 
-def diagnosis(study: Study) -> Diagnosis:
+def diagnosis(study: Study, executions: Sequence[Results]) -> Diagnosis:
     """Build the section."""
+    networks = evaluated(study, executions)
     pairs = [(each.cell, run) for each in study.comparisons for run in each.cell.runs]
-    evaluated = [(cell, run, run.metrics) for cell, run in pairs if run.metrics]
     rows = [
         _overview_row(cell, run, run.metrics)
         for cell, run in pairs
-        if run.metrics or (evaluated and timed_only(run))
+        if run.metrics or (networks and timed_only(run))
     ]
     titles = (
         "Network",
@@ -102,11 +125,16 @@ def diagnosis(study: Study) -> Diagnosis:
         against=_against(study),
         against_reading=AGAINST_READING,
         overview=table(caption, titles, rows) if rows else None,
+        further=overview(networks),
+        further_reading=FURTHER_READING,
         seeds=seeds([each.cell for each in study.comparisons]),
         seeds_reading=SEEDS_READING,
         warning=weights_warning(study),
-        runs=tuple(_run(cell, run, metrics) for cell, run, metrics in evaluated),
+        runs=tuple(_run(network) for network in networks),
         unevaluated=tuple(_unevaluated(cell, run) for cell, run in pairs if not run.metrics),
+        roc=roc(networks),
+        reliability=reliability_figure(networks),
+        worst=worst(networks),
     )
 
 
@@ -153,17 +181,19 @@ def _frozen_at_random(run: RunRecord) -> bool:
     )
 
 
-def _run(cell: Cell, run: RunRecord, metrics: Metrics) -> RunDiagnosis:
+def _run(network: Evaluated) -> RunDiagnosis:
+    run, metrics = network.run, network.metrics
     return RunDiagnosis(
-        title=_title(cell, run),
+        title=network.title,
         accuracy=_overall(metrics),
-        rates=_rates(run, metrics),
+        rates=_rates(network),
         matrix=_matrix(run, metrics),
+        further=further(network),
     )
 
 
 def _title(cell: Cell, run: RunRecord) -> str:
-    return f"{cell.title} on {cell.label}, run {run.spec.repeat}"
+    return f"{cell.title} on {cell.label}, run {turn_text(run)}"
 
 
 def _overall(metrics: Metrics) -> str:
@@ -173,7 +203,7 @@ def _overall(metrics: Metrics) -> str:
 
 
 def _overview_row(cell: Cell, run: RunRecord, metrics: Metrics | None) -> tuple[str, ...]:
-    first = (cell.title, cell.label, str(run.spec.repeat))
+    first = (cell.title, cell.label, turn_text(run))
     if metrics is None:
         return (*first, TIMING_ONLY, *[fmt.MISSING] * len(_RATES))
     return (
@@ -183,7 +213,8 @@ def _overview_row(cell: Cell, run: RunRecord, metrics: Metrics | None) -> tuple[
     )
 
 
-def _rates(run: RunRecord, metrics: Metrics) -> Table:
+def _rates(network: Evaluated) -> Table:
+    run, metrics = network.run, network.metrics
     rows = [
         (name, *_rate_texts(rates), fmt.count(rates.tp + rates.fn))
         for name in run.data.classes
@@ -191,7 +222,7 @@ def _rates(run: RunRecord, metrics: Metrics) -> Table:
     ]
     total = fmt.count(sum(map(sum, metrics.confusion)))
     rows.append(("Mean of classes", *_rate_texts(metrics.macro), total))
-    return table("Each class against the rest", _TITLES, rows)
+    return table(f"{network.title}: each class against the rest", _TITLES, rows)
 
 
 def _rate_texts(rates: ClassRates | Macro) -> tuple[str, ...]:

@@ -1,18 +1,30 @@
+import math
+import warnings
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    cohen_kappa_score,
+    matthews_corrcoef,
+    multilabel_confusion_matrix,
+    precision_recall_fscore_support,
+    precision_score,
+)
 from sklearn.metrics import confusion_matrix as sklearn_matrix
 
 from lungbench.metrics import (
     RATE_NAMES,
+    Confusion,
     Counts,
     confusion_matrix,
     counts_of,
+    kappa,
     macro_rates,
+    mcc,
     metrics_of,
 )
 
@@ -73,6 +85,114 @@ def test_the_counts_of_every_class_add_up_to_the_images(
         assert counts.tp + counts.fp + counts.fn + counts.tn == len(true)
         assert counts.tp + counts.fn == true.count(label)
         assert counts.tp + counts.fp == predicted.count(label)
+
+
+def random_matrix(number: int) -> Confusion:
+    """One of a thousand: 2 to 5 classes, some never true, some never predicted, some always."""
+    random = np.random.default_rng(number)
+    classes = int(random.integers(2, 6))
+    counts = random.integers(0, 30, (classes, classes)) + 20 * np.eye(classes, dtype=int)
+    match number % 5:
+        case 0:
+            counts[random.integers(classes)] = 0
+        case 1:
+            counts[:, random.integers(classes)] = 0
+        case 2:  # all diagnoses are one class
+            counts[:, 1:] = 0
+        case 3:  # all images are one class, of which one diagnosis is right
+            counts[1:] = 0
+            counts[0] *= number % 2 == 0
+            counts[0, 0] = 1
+    return tuple(map(tuple, counts.tolist()))
+
+
+MATRICES = [random_matrix(number) for number in range(1000)]
+
+
+def diagnosed(matrix: Confusion) -> tuple[list[int], list[int], list[int]]:
+    """True and predicted labels of each cell of a matrix, and its images."""
+    cells = [(t, p, count) for t, row in enumerate(matrix) for p, count in enumerate(row) if count]
+    true, predicted, counts = zip(*cells, strict=True)
+    return list(true), list(predicted), list(counts)
+
+
+def test_kappa_is_scikit_learns_on_a_thousand_random_matrices() -> None:
+    undefined = 0
+    for matrix in MATRICES:
+        true, predicted, counts = diagnosed(matrix)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what isn't defined
+            theirs = cohen_kappa_score(true, predicted, sample_weight=counts)
+        ours = kappa(matrix)
+        if len({*true, *predicted}) == 1:  # scikit-learn has no one answer to it over its versions
+            undefined += 1
+            assert ours is None
+        else:
+            assert ours is not None
+            assert float(ours) == pytest.approx(theirs, abs=1e-12)
+    assert undefined > 50
+
+
+def test_mcc_is_scikit_learns_on_a_thousand_random_matrices() -> None:
+    undefined = 0
+    for matrix in MATRICES:
+        true, predicted, counts = diagnosed(matrix)
+        ours = mcc(matrix)
+        if len(set(true)) == 1 or len(set(predicted)) == 1:  # scikit-learn's is 0 there
+            undefined += 1
+            assert ours is None
+        else:
+            theirs = matthews_corrcoef(true, predicted, sample_weight=counts)
+            assert ours == pytest.approx(theirs, abs=1e-12)
+            assert ours is not None
+            assert -1 <= ours <= 1
+    assert undefined > 300
+
+
+def test_npv_is_of_scikit_learns_counts_on_a_thousand_random_matrices() -> None:
+    undefined = 0
+    for matrix in MATRICES:
+        true, predicted, counts = diagnosed(matrix)
+        labels = range(len(matrix))
+        each = multilabel_confusion_matrix(true, predicted, sample_weight=counts, labels=labels)
+        for label, ((tn, _), (fn, _)) in enumerate(each.astype(int).tolist()):
+            npv = counts_of(matrix, label).npv
+            undefined += not tn + fn
+            assert npv == (Fraction(tn, tn + fn) if tn + fn else None)
+    assert undefined > 100
+
+
+def test_npv_is_the_precision_of_the_rest() -> None:
+    for matrix in MATRICES[:50]:
+        true, predicted, counts = diagnosed(matrix)
+        rest, of_rest = np.array(true) != 0, np.array(predicted) != 0
+        npv = counts_of(matrix, 0).npv
+        if npv is not None:
+            theirs = precision_score(rest, of_rest, sample_weight=counts)
+            assert float(npv) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_what_follows_from_the_matrix_stands_in_the_record() -> None:
+    metrics = metrics_of(((9, 1), (4, 6)), ("covid", "healthy"))
+    assert metrics.per_class["covid"].npv == 6 / 7
+    assert metrics.per_class["healthy"].npv == 9 / 13
+    assert metrics.macro.npv == pytest.approx((6 / 7 + 9 / 13) / 2)
+    assert metrics.kappa == 0.5  # 15 of 20 are right; 10 * 13 / 20 + 10 * 7 / 20 = 10 by chance
+    # (9 * 6 - 1 * 4) / sqrt(10 * 10 * 13 * 7), the formula of two classes.
+    assert metrics.mcc == pytest.approx(50 / math.sqrt(9100))
+
+
+def test_perfect_diagnoses_have_a_kappa_and_an_mcc_of_exactly_1() -> None:
+    for images in range(1, 200):
+        matrix = ((images, 0, 0), (0, 2 * images, 0), (0, 0, 7))
+        assert (kappa(matrix), mcc(matrix)) == (1, 1.0)
+
+
+def test_without_probabilities_nothing_is_said_that_needs_them() -> None:
+    metrics = metrics_of(((9, 1), (4, 6)), ("covid", "healthy"))
+    assert metrics.per_class["covid"].auc is None
+    assert metrics.per_class["covid"].average_precision is None
+    assert (metrics.brier, metrics.calibration_error, metrics.macro.auc) == (None, None, None)
 
 
 def test_rates_follow_their_definitions() -> None:
