@@ -37,8 +37,8 @@ def spec() -> RunSpec:
 
 
 @pytest.fixture(scope="session")
-def make_data() -> Callable[[Path], PreparedData]:
-    """Write small prepared data and its image files into a folder."""
+def make_data() -> Callable[..., PreparedData]:
+    """Write small prepared data and its image files into a folder, 32 pixels a side or others."""
     return _written_data
 
 
@@ -48,10 +48,10 @@ def data(tmp_path: Path) -> PreparedData:
     return _written_data(tmp_path)
 
 
-def _written_data(folder: Path) -> PreparedData:
+def _written_data(folder: Path, size: int = SIZE) -> PreparedData:
     """Two classes that differ in brightness: 12 images to train, 4 to validate, 4 to test."""
     labels = np.repeat([0, 1], PER_CLASS)
-    noise = np.random.default_rng(0).integers(0, 60, (2 * PER_CLASS, SIZE, SIZE))
+    noise = np.random.default_rng(0).integers(0, 60, (2 * PER_CLASS, size, size))
     pixels = folder / "pixels"
     pixels.mkdir()
     images = (noise + 150 * labels[:, None, None]).astype(np.uint8)
@@ -65,7 +65,7 @@ def _written_data(folder: Path) -> PreparedData:
         fingerprint="f" * 64,
         source="somewhere",
         classes=CLASSES,
-        image_size=SIZE,
+        image_size=size,
         split_seed=0,
         pixels=pixels,
         folder=folder / "files",

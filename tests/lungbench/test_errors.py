@@ -22,6 +22,11 @@ def test_an_error_is_one_line_with_all_it_knows() -> None:
     assert str(error) == "Images must be there. Received: a. Expected: two. Next: add one."
 
 
+def test_what_draws_nothing_in_a_name_is_spelled_out() -> None:
+    error = DataError("It must be there.", received="a\x1b[2Jb\u202ec\udcff\u2028d")
+    assert str(error) == r"It must be there. Received: a\x1b[2Jb\u202ec\udcff d."
+
+
 def test_exit_codes_are_those_of_the_command_line_contract() -> None:
     codes = {
         errors.LungbenchError: 1,
@@ -34,3 +39,8 @@ def test_exit_codes_are_those_of_the_command_line_contract() -> None:
         errors.Interrupted: 130,
     }
     assert {kind: kind.exit_code for kind in codes} == codes
+
+
+def test_no_terminal_obeys_the_name_of_a_file_in_an_error() -> None:
+    error = DataError("Images must be read.", received="\x1b[2J\u202egnp.exe and \u00e9t\u00e9")
+    assert str(error) == "Images must be read. Received: \\x1b[2J\\u202egnp.exe and \u00e9t\u00e9."

@@ -11,10 +11,18 @@ import pytest
 
 from lungbench import launch as launching
 from lungbench.data.dataset import DATA_FILE, PreparedData
+from lungbench.data.packed import Rows
 from lungbench.errors import DataError, ExperimentError, LungbenchError, Refused
-from lungbench.execution import EXPERIMENT_FILE, Execution, newest_execution, record_name
+from lungbench.execution import (
+    EXPERIMENT_FILE,
+    Execution,
+    newest_execution,
+    preflight,
+    record_name,
+)
 from lungbench.experiment import Experiment, Matrix
 from lungbench.hold import signed_here
+from lungbench.host import describe_host
 from lungbench.record import RECORD_FILE, Status, read_record, write_record
 from lungbench.seal import read_seal
 from lungbench.settings import DataSettings, TrainSettings
@@ -179,3 +187,39 @@ def test_a_record_that_cannot_be_read_is_none(execution: Execution) -> None:
     assert execution.record(spec) is None
     with pytest.raises(LungbenchError):
         read_record(execution.run_dir(spec))
+
+
+def test_the_record_of_a_fold_counts_that_folds_images(
+    execution: Execution, train: Callable[[int], None], data: PreparedData
+) -> None:
+    fold = {"train": Rows([0, 1, 10]), "validation": Rows([2, 11]), "test": Rows([3])}
+    data.model_copy(update={"folds": (data.rows, fold)}).write(execution.folder / DATA_FILE)
+    settings = execution.experiment.data.model_copy(update={"kfold": 2})
+    crossed = execution.experiment.model_copy(update={"data": settings})
+    (execution.folder / EXPERIMENT_FILE).write_text(crossed.model_dump_json())
+    again = Execution.open(execution.folder)
+    found = {}
+    for spec in crossed.runs()[:2]:
+        found[spec.fold] = again.train(spec.run_id, threading.Event()).data.counts
+    assert found[1] == data.facts().counts
+    assert found[2]["train"] == {"covid": 2, "normal": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("path,label\ncovid/0.png,covid\nnormal/10.png,normal\n", None),
+        ("path,label\ncovid/0.png,covid\nnowhere.png,normal\n", "1 missing: nowhere.png"),
+    ],
+)
+def test_the_images_are_looked_for_before_anything_is_started(
+    execution: Execution, tmp_path: Path, text: str, words: str | None
+) -> None:
+    (tmp_path / "files" / "m.csv").write_text(text)
+    data = DataSettings(source=str(tmp_path / "files" / "m.csv"))
+    experiment = execution.experiment.model_copy(update={"data": data})
+    if words is None:
+        preflight(experiment, tmp_path / "results", describe_host(gpus=False))
+        return
+    with pytest.raises(DataError, match=words):
+        preflight(experiment, tmp_path / "results", describe_host(gpus=False))

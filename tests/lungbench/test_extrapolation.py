@@ -30,6 +30,16 @@ def test_without_a_steady_epoch_nothing_is_predicted() -> None:
     assert predicted(epochs(9), planned=10) is None
 
 
+def test_the_lower_end_is_not_below_the_time_already_spent() -> None:
+    # Epochs of 1 and 11 s: a normal distribution around 6 s reaches far below 0.
+    prediction = predicted(epochs(9, 1, 11), planned=120)
+    assert prediction is not None
+    assert prediction.low_s == 5 + 9 + 1 + 11
+    assert prediction.wall_s == 5 + 9 + 1 + 11 + 117 * 6
+    assert prediction.high_s is not None
+    assert prediction.high_s > prediction.wall_s
+
+
 def test_the_interval_holds_the_true_time_as_often_as_it_says() -> None:
     rng, draws, held = np.random.default_rng(0), 4000, 0
     for _ in range(draws):

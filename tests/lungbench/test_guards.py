@@ -42,6 +42,7 @@ def run(
     device: str = "gpu:0",
     train_s: Sequence[float] = STEADY_S,
     timing: dict[str, Any] | None = None,
+    leaked: int = 0,
     **resources: Any,
 ) -> RunRecord:
     """One completed run on a host of 4 processors that took 100 s; quiet, but for what is given."""
@@ -60,7 +61,9 @@ def run(
         host=Host(
             hostname="ward7", os="Linux", cpu_logical=4, cpu_usable=4, memory_bytes=GIB, versions={}
         ),
-        data=DataFacts(fingerprint="f", source="s", classes=(), counts={}),
+        data=DataFacts(
+            fingerprint="f", source="s", classes=(), counts={"test": {"a": 169}}, leaked=leaked
+        ),
         timing=Timing.model_validate(usual | (timing or {})),
         epochs=tuple(
             Epoch(epoch=number, started_s=number, train_s=seconds, images_per_s=1.0)
@@ -120,6 +123,8 @@ RUNS: list[tuple[str, dict[str, Any], str]] = [
     ("Readings", {"coverage_percent": 40.0}, "fail"),
     ("Resumed runs", {"timing": {"resumed": False}}, "pass"),
     ("Resumed runs", {"timing": {"resumed": True}}, "warn"),
+    ("Test images that were trained on", {"leaked": 0}, "pass"),
+    ("Test images that were trained on", {"leaked": 1}, "fail"),
     ("This tool's own cost", {"tool_percent": 1.9, "server_percent": 1.0}, "pass"),
     ("This tool's own cost", {"tool_percent": 2.1, "server_percent": 1.0}, "warn"),
     ("This tool's own cost", {"tool_percent": 1.0, "server_percent": 30.0}, "fail"),
@@ -190,10 +195,19 @@ def test_the_worst_run_decides_and_comes_first() -> None:
     assert guard.advice
 
 
+def test_leaked_test_images_are_told_with_their_number() -> None:
+    guard = found("Test images that were trained on", [run(leaked=135)])
+    assert guard.found == (
+        "135 of 169 test images were trained on, as the paper's were; the accuracy says nothing "
+        "about new patients."
+    )
+
+
 def test_what_no_record_tells_is_unknown_and_no_pass() -> None:
     bare = run().model_copy(update={"resources": None, "epochs": (), "timing": None})
     outcomes = {guard.name: guard.outcome for guard in guards([[bare]])}
     assert outcomes.pop("Repeats") == "fail"
+    assert outcomes.pop("Test images that were trained on") == "pass"
     assert set(outcomes.values()) == {"unknown"}
 
 

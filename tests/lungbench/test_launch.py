@@ -13,6 +13,7 @@ import pytest
 
 from lungbench.experiment import RunSpec
 from lungbench.launch import Surroundings, launch
+from lungbench.lock import host_lock
 from lungbench.record import Gpu, RunRecord, read_record
 from lungbench.samples import read_samples
 from lungbench.settings import MeasureSettings
@@ -323,13 +324,57 @@ def test_two_runs_on_one_host_wait_for_each_other(
     first.start()
     wait_for((tmp_path / "one" / "log.txt").exists)
     second.start()
-    wait_for((tmp_path / "two" / "spec.json").exists)
     time.sleep(1.2)  # more than two looks at the lock
-    assert not (tmp_path / "two" / "log.txt").exists()
+    assert not (tmp_path / "two").exists()
     stop.set()
     first.join()
     second.join()
     assert on_disk(tmp_path / "two").status == "interrupted"
+
+
+def test_a_folder_is_left_to_an_orphan_as_long_as_that_owns_the_host(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    (run_dir / "epochs.jsonl").write_text("the orphan's")
+    ended: list[RunRecord] = []
+    around = surroundings(SUCCESS)
+    thread = threading.Thread(target=lambda: ended.append(launch(spec, run_dir, around)))
+    with host_lock("an orphan", threading.Event()):
+        thread.start()
+        time.sleep(1.2)  # more than two looks at the lock
+        assert [path.name for path in run_dir.iterdir()] == ["epochs.jsonl"]
+        assert (run_dir / "epochs.jsonl").read_text() == "the orphan's"
+    thread.join()
+    assert [record.status for record in ended] == ["completed"]
+    assert len(ended[0].epochs) == 3
+
+
+def test_what_another_process_completed_while_the_host_was_waited_for_is_the_result(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    ended: list[RunRecord] = []
+    done = launch(spec, tmp_path / "elsewhere", surroundings(SUCCESS))
+    later = surroundings("raise SystemExit(3)")
+    thread = threading.Thread(target=lambda: ended.append(launch(spec, tmp_path / "run", later)))
+    with host_lock("another", threading.Event()):
+        thread.start()
+        time.sleep(0.7)  # more than one look at the lock
+        (tmp_path / "elsewhere").rename(tmp_path / "run")
+    thread.join()
+    assert ended == [done]
+
+
+def test_a_stop_before_a_runs_turn_leaves_what_its_last_attempt_recorded(
+    spec: RunSpec, tmp_path: Path, surroundings: Make
+) -> None:
+    stop = threading.Event()
+    failed = launch(spec, tmp_path / "run", surroundings("raise SystemExit(3)"))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    stop.set()
+    assert launch(spec, tmp_path / "run", surroundings(SUCCESS, stop=stop)) == failed
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
 
 def test_the_host_is_free_as_soon_as_a_killed_child_is_gone(

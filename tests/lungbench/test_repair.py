@@ -16,6 +16,7 @@ import pytest
 
 from lungbench import repair as module
 from lungbench.data.dataset import DATA_FILE, PreparedData
+from lungbench.data.packed import Rows
 from lungbench.errors import Refused
 from lungbench.execution import EXPERIMENT_FILE, record_name
 from lungbench.experiment import Experiment, Matrix, RunSpec
@@ -92,6 +93,7 @@ def test_a_run_without_a_record_gets_one_that_says_what_is_known(
     record = read_record(run_dir)
     assert (record.status, record.spec) == ("interrupted", spec)
     assert record.reason is not None
+    assert record.reason.kind == "lost"
     assert f"Process {GONE} (lungbench run) ended without a word" in record.reason.message
     assert record.data == data.facts()
     assert [epoch.epoch for epoch in record.epochs] == [1, 2]
@@ -158,6 +160,22 @@ def test_a_run_needs_no_pixels_to_get_its_record(results: Path, data: PreparedDa
     (data.pixels / "labels.npy").unlink()
     repair_all(results)
     assert read_record(run_dir_of(results)).data == facts
+
+
+def test_a_run_of_a_fold_is_recorded_with_that_folds_images(
+    tmp_path: Path, data: PreparedData, spec: RunSpec
+) -> None:
+    second = {"train": Rows([0, 10]), "validation": Rows([1, 11]), "test": Rows([2])}
+    crossed = data.model_copy(update={"folds": (data.rows, second)})
+    make_execution(
+        tmp_path / "results", "20261122T211100Z", crossed, spec.model_copy(update={"fold": 2})
+    )
+    repair_all(tmp_path / "results")
+    assert read_record(run_dir_of(tmp_path / "results")).data.counts == {
+        "train": {"covid": 1, "normal": 1},
+        "validation": {"covid": 1, "normal": 1},
+        "test": {"covid": 1, "normal": 0},
+    }
 
 
 def test_once_is_enough(results: Path) -> None:

@@ -150,6 +150,19 @@ def test_a_training_on_two_replicas_that_was_stopped_goes_on_as_if_it_had_not_be
     first, second = whole.said["seeds"][0]
     assert first != second  # else both replicas drop the same neurons
     assert resumed.said["seeds"][0] == [first, second]
+    assert resumed.said["training"]["resumption"]["exact"]
+
+
+@pytest.mark.slow
+def test_a_training_that_goes_on_with_another_number_of_gpus_is_not_called_exact(
+    shared: RunSpec, make_data: MakeData, tmp_path: Path
+) -> None:
+    make_data(tmp_path)
+    once = shared.model_copy(update={"epochs": 1, "batch_size": 4})
+    train(tmp_path / "parts", once, 2, "stop")
+    resumed = train(tmp_path / "parts", once, 1).said["training"]["resumption"]
+    assert not resumed["exact"]
+    assert resumed["differences"] == ["device: 2 gpu, now 1 gpu"]
 
 
 OVERFLOW = """

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -31,7 +32,9 @@ def images(tmp_path: Path) -> Path:
 
 def draw(path: Path, grey: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", (40, 40), grey).save(path)
+    # Noise, since flat images show the same, whatever their grey, and stay together in a split.
+    pixels = np.random.default_rng(grey).integers(0, 256, (40, 40), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
 
 
 @pytest.fixture
@@ -164,6 +167,10 @@ def test_moved_images_and_moved_results_are_found_again(
     [
         ("split_seed", 1, r"data\.split_seed: 0 before, 1 now"),
         ("test_fraction", 0.5, r"data\.validation_fraction or data\.test_fraction"),
+        ("split", "paper", r"data\.split: strict before, paper now"),
+        ("kfold", 4, r"data\.kfold: none before, 4 now"),
+        ("image_size", 40, r"data\.image_size: 32 before, 40 now"),
+        ("per_class", 3, r"data\.per_class or data\.brightness"),
     ],
 )
 def test_another_split_is_refused(execution: Execution, key: str, value: float, words: str) -> None:
@@ -179,3 +186,75 @@ def test_data_that_were_never_prepared_are_prepared(execution: Execution) -> Non
     (execution.folder / DATA_FILE).unlink()
     check_data(execution)
     assert fingerprint(execution) == before
+
+
+@pytest.fixture
+def from_manifest(tmp_path: Path, images: Path) -> Execution:
+    """An execution whose images come from a manifest."""
+    write_manifest(images)
+    return prepared(tmp_path / "results", images / "m.csv")
+
+
+def write_manifest(images: Path, **changes: str) -> None:
+    """Name every image with its label and its patient; changes are by the file's stem and label."""
+    rows = ["path,label,patient"]
+    for path in sorted(images.glob("*/*.png")):
+        label = path.parent.name
+        patient = changes.get(f"patient_{label}_{path.stem}", f"{label}{path.stem}")
+        rows.append(f"{label}/{path.name},{changes.get(f'{label}_{path.stem}', label)},{patient}")
+    (images / "m.csv").write_text("\n".join(rows))
+
+
+def test_a_manifest_that_says_the_same_changes_nothing(
+    from_manifest: Execution, images: Path
+) -> None:
+    before = fingerprint(from_manifest)
+    check_data(from_manifest)
+    assert fingerprint(from_manifest) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"covid_1": "normal"}, "1 relabelled (covid/1.png)"),
+        (
+            # So many of one patient can't stand where they stood alone.
+            {f"patient_covid_{number}": "x" for number in range(7)},
+            "7 of another patient (covid/0.png, covid/1.png",
+        ),
+    ],
+)
+def test_a_manifest_that_says_something_else_is_refused_by_name(
+    from_manifest: Execution, images: Path, changes: dict[str, str], words: str
+) -> None:
+    for number in range(4, 9):  # so that a group more leaves enough images
+        draw(images / "covid" / f"{number}.png", 300 + number)
+    write_manifest(images)
+    begun = prepared(from_manifest.folder.parent, images / "m.csv")
+    write_manifest(images, **changes)
+    with pytest.raises(DataError) as refusal:
+        check_data(begun)
+    assert words in str(refusal.value)
+
+
+def test_without_the_manifest_the_cache_will_do(from_manifest: Execution, images: Path) -> None:
+    (images / "m.csv").unlink()
+    check_data(from_manifest)
+
+
+def test_a_split_of_the_source_that_changed_is_named(
+    tmp_path: Path, images: Path, execution: Execution
+) -> None:
+    source = tmp_path / "by_split"
+    for number, name in enumerate(("train", "train", "val", "test")):
+        for label in ("covid", "normal"):
+            (source / name / label).mkdir(parents=True, exist_ok=True)
+            shutil.copy(images / label / f"{number}.png", source / name / label)
+    experiment = execution.experiment.model_copy(
+        update={"data": DataSettings(source=str(source), image_size=32, split="folders")}
+    )
+    begun = Execution.create(experiment, tmp_path / "results")
+    begun.prepare()
+    (source / "train" / "covid" / "0.png").rename(source / "val" / "covid" / "0.png")
+    with pytest.raises(DataError, match=r"1 added \(val/covid/0.png\); 1 removed \(train/covid/0"):
+        check_data(begun)

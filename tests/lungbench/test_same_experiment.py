@@ -83,11 +83,12 @@ def test_a_changed_augmentation_is_named_by_its_part(execution: Execution) -> No
 
 def test_every_setting_of_a_run_is_compared(execution: Execution) -> None:
     # What names a run can't differ between two runs of one name.
-    names = {"model", "device", "precision", "backend", "pipeline", "repeat"}
+    names = {"model", "device", "precision", "backend", "pipeline", "repeat", "fold"}
     other: dict[str, Any] = {
         "augmentation": {"shear_degrees": 1, "zoom": 0.3, "horizontal_flip": True},
         "optimizer": "sgd",
         "weights": "imagenet",
+        "preprocess": "imagenet",
     }
     first = execution.experiment.runs()[0]
     for field in RunSpec.model_fields.keys() - names:

@@ -15,8 +15,11 @@ import pytest
 
 from lungbench.data.dataset import PreparedData
 from lungbench.experiment import RunSpec
+from lungbench.files import sha256_of
 from lungbench.host import describe_host
 from lungbench.launch import Surroundings, launch
+from lungbench.predict.card import ModelCard, card_of_run
+from lungbench.predict.trust import Voucher
 from lungbench.record import RunRecord
 
 Make = Callable[..., Surroundings]
@@ -67,6 +70,22 @@ def test_a_training_leaves_all_that_its_record_promises(
         assert float(row[f"p_{row['predicted']}"]) >= 0.5
 
 
+def test_a_training_leaves_how_sure_its_network_may_be_and_how_fast_it_diagnoses(
+    trained: tuple[RunRecord, Path],
+) -> None:
+    record, run_dir = trained
+    assert record.artifacts["diagnosis.json"] == sha256_of(run_dir / "diagnosis.json")
+    card = card_of_run(Voucher(record, run_dir), record.spec.image_size)
+    assert isinstance(card, ModelCard)
+    assert card.calibration is not None
+    # The fixture has 4 images to validate and 12 to train on, and no table of the originals.
+    assert (card.calibration.images, card.appearance.images) == (4, 12)
+    assert card.appearance.aspect is None
+    assert record.latency is not None
+    assert record.latency.batch_1_s > 0
+    assert record.latency.batch_64_s is not None
+
+
 def test_where_an_epoch_goes_sums_to_the_epoch(trained: tuple[RunRecord, Path]) -> None:
     record, _ = trained
     assert record.controls is not None
@@ -101,6 +120,8 @@ def test_a_run_that_only_times_its_epochs_predicts_the_rest_and_diagnoses_nothin
     assert len(record.epochs) == 3
     assert record.metrics is None
     assert not (tmp_path / "run" / "predictions.csv").exists()
+    assert not (tmp_path / "run" / "diagnosis.json").exists()
+    assert record.latency is not None
     assert record.timing is not None
     assert record.timing.predicted is not None
     assert record.timing.predicted.wall_s > record.epochs[-1].started_s

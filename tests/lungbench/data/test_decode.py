@@ -35,7 +35,7 @@ def encoded(image: Image.Image, file_format: str, **options: Any) -> bytes:
 
 def grey(content: bytes) -> np.ndarray:
     """The picture at its own size, so that resizing doesn't hide the conversion."""
-    return np.asarray(decoder._grey(content)[0])
+    return np.asarray(decoder.grey_of_bytes(content)[0])
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"])

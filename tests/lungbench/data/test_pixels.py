@@ -11,8 +11,9 @@ from lungbench.data.dataset import LABELS_FILE, PIXELS_FILE
 from lungbench.data.decode import ImageFacts, NotAnImage, UnreadableImage, decode
 from lungbench.data.file_table import FileTable
 from lungbench.data.index import Progress
+from lungbench.data.json_pieces import json_list
 from lungbench.data.listing import found_files
-from lungbench.data.pixels import CONTENTS_FILE, build_pixels, find_pixels, json_list, may_hold
+from lungbench.data.pixels import CONTENTS_FILE, build_pixels, find_pixels, may_hold
 
 SIZE = 16
 
