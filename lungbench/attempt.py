@@ -10,6 +10,7 @@ from lungbench.errors import LungbenchError
 from lungbench.experiment import RunSpec
 from lungbench.files import sync_folder
 from lungbench.job import (
+    DIAGNOSIS_FILE,
     EARLIER_SAMPLES,
     MODEL_FILE,
     PREDICTIONS_FILE,
@@ -22,8 +23,14 @@ from lungbench.record import RECORD_FILE, RunRecord, read_record
 
 def completed(spec: RunSpec, run_dir: Path, fingerprint: str) -> RunRecord | None:
     """Return the record of this very training, if the folder holds it completed."""
+    record = recorded(spec, run_dir, fingerprint)
+    return record if record and record.status == "completed" else None
+
+
+def recorded(spec: RunSpec, run_dir: Path, fingerprint: str) -> RunRecord | None:
+    """Return the record of this very training, however its last attempt ended."""
     record = _record(run_dir)
-    if record is None or record.status != "completed":
+    if record is None:
         return None
     same = record.spec == spec and record.data.fingerprint == fingerprint
     return record if same else None
@@ -54,7 +61,7 @@ def made_ready(spec: RunSpec, run_dir: Path, fingerprint: str) -> Earlier | None
     (run_dir / RECORD_FILE).unlink(missing_ok=True)
     sync_folder(run_dir)  # a power cut must not bring it back when what it tells of has changed
     _keep_samples(run_dir)
-    for name in (TRAINING_FILE, PREDICTIONS_FILE, MODEL_FILE):
+    for name in (TRAINING_FILE, PREDICTIONS_FILE, DIAGNOSIS_FILE, MODEL_FILE):
         (run_dir / name).unlink(missing_ok=True)
     return earlier
 

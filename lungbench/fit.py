@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from lungbench.checkpoint import CHECKPOINT_FILE
 from lungbench.data.dataset import ImageSet, PreparedData
+from lungbench.data.images_csv import IMAGES_FILE
 from lungbench.errors import DeviceUnavailable, TrainingFailed
 from lungbench.experiment import RunSpec
 from lungbench.files import sha256_of, write_atomically
 from lungbench.job import (
+    DIAGNOSIS_FILE,
     EPOCHS_FILE,
     HEARTBEAT_FILE,
     MODEL_FILE,
@@ -28,12 +30,14 @@ from lungbench.job import (
     Training,
 )
 from lungbench.keeper import Keeper, Kept, Stopped, resume
+from lungbench.latency import MANY, free_bytes, latency
 from lungbench.models.network import build_network
 from lungbench.past import Past
 from lungbench.pipelines import IMAGES_FOLDER, Batches, Feed, Order, Remaining, feed_of
+from lungbench.predict.making import card_of
 from lungbench.probe import controls, finish
-from lungbench.record import Epoch, ModelFacts
-from lungbench.replicas import replicas_of
+from lungbench.record import Epoch, Latency, ModelFacts, Split
+from lungbench.replicas import Replicas, replicas_of
 from lungbench.work import work_of
 
 Clock = Callable[[], float]
@@ -56,7 +60,7 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
     """
     spec = job.spec
     seen = _seen_device(spec)
-    data = PreparedData.read(job.data)
+    data = PreparedData.read(job.data).of_fold(spec.fold)
     started_s = clock()
 
     keras.utils.set_random_seed(spec.seed)
@@ -66,7 +70,7 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
         network = _network(spec, len(data.classes))
         feed = replicas.share(feed_of(spec, data, network, run_dir))
         compile_for(spec, feed.network)
-        past = Past.found(run_dir)
+        past = Past.found(run_dir, seen)
         if past.checkpoint:
             resume(feed.network, past.checkpoint)
         replicas.draw_apart(feed.network)
@@ -92,13 +96,12 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
 
     evaluated_s = saved_s = None
     if spec.epochs_to_train == spec.epochs:
-        test = Batches(ImageSet.open(data, "test"), math.ceil(spec.batch_size / replicas.count))
-        probabilities = replicas.predict(network, test, [pulse])
-        _write_predictions(run_dir / PREDICTIONS_FILE, data, probabilities)
+        _evaluate(job, data, run_dir, network, replicas=replicas, pulse=pulse)
         evaluated_s = clock()
         _save(network, run_dir / MODEL_FILE)
         saved_s = clock()
     measured = controls(feed, log.latest_s, fitted_s - built_s, replicas.devices)
+    waited = _latency(spec, data, network)
     shutil.rmtree(run_dir / IMAGES_FOLDER, ignore_errors=True)
     reached = Marks(
         started_s=started_s,
@@ -108,8 +111,8 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
         saved_s=saved_s,
         controlled_s=clock(),
     )
-    last = {"marks": reached, "controls": measured, "checkpoint_s": keeper.spent_s}
-    return said.model_copy(update=last)
+    last = {"marks": reached, "controls": measured, "latency": waited}
+    return said.model_copy(update=last | {"checkpoint_s": keeper.spent_s})
 
 
 def _seen_device(spec: RunSpec) -> str:
@@ -147,6 +150,8 @@ def _network(spec: RunSpec, classes: int) -> keras.Model:
         image_size=spec.image_size,
         classes=classes,
         weights=spec.weights,
+        preprocess=spec.preprocess,
+        fine_tune=spec.fine_tune,
     )
 
 
@@ -180,6 +185,34 @@ def _fit(feed: Feed, spec: RunSpec, past: Past, callbacks: list[keras.callbacks.
         epochs=spec.epochs_to_train,
         callbacks=[Order(feed), *callbacks],
     )
+
+
+def _evaluate(
+    job: Job,
+    data: PreparedData,
+    run_dir: Path,
+    network: keras.Model,
+    *,
+    replicas: Replicas,
+    pulse: "Pulse",
+) -> None:
+    """Write what the network says of the test images, and how sure it is of the validation's."""
+    batch_size = math.ceil(job.spec.batch_size / replicas.count)
+
+    def predicted(split: Split) -> NDArray[Any]:
+        batches = Batches(ImageSet.open(data, split), batch_size)
+        return replicas.predict(network, batches, [pulse])
+
+    _write_predictions(run_dir / PREDICTIONS_FILE, data, predicted("test"))
+    card = card_of(data, job.data.with_name(IMAGES_FILE), predicted("validation"))
+    write_atomically(run_dir / DIAGNOSIS_FILE, card.model_dump_json(indent=2) + "\n")
+
+
+def _latency(spec: RunSpec, data: PreparedData, network: keras.Model) -> Latency:
+    """Time a diagnosis; a GPU refuses by itself what finds no room on it."""
+    images = ImageSet.open(data, "train")
+    pixels, _ = images.batch(np.arange(min(len(images), MANY)))
+    return latency(network, pixels, free_bytes() if spec.device.kind == "cpu" else None)
 
 
 def _save(network: keras.Model, path: Path) -> None:
@@ -285,7 +318,7 @@ def _shown(line: Epoch) -> tuple[tuple[str, float | None], ...]:
 def _write_predictions(path: Path, data: PreparedData, probabilities: NDArray[Any]) -> None:
     """Write one row a test image: its path, true and predicted class, every probability."""
     rows = data.rows["test"]
-    labels = np.load(data.pixels / "labels.npy")[list(rows)]
+    labels = data.labels()[np.asarray(rows, dtype=np.int64)]
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["path", "true", "predicted", *(f"p_{name}" for name in data.classes)])

@@ -1,19 +1,21 @@
 """What parent and child tell each other, all of it files in the run folder and a few variables.
 
 The parent writes `spec.json` and starts `python -m lungbench.train RUN_DIR`; the child appends to
-`epochs.jsonl` and writes its checkpoint, `training.json`, `predictions.csv` and `model.keras`.
+`epochs.jsonl` and writes its checkpoint, `training.json`, `predictions.csv`, `diagnosis.json` and
+`model.keras`.
 """
 
 from pathlib import Path
 
 from lungbench.experiment import RunSpec
 from lungbench.frozen import Frozen
-from lungbench.record import Controls, ModelFacts, Reason, Resumption
+from lungbench.record import Controls, Latency, ModelFacts, Reason, Resumption
 
 JOB_FILE = "spec.json"
 EPOCHS_FILE = "epochs.jsonl"
 TRAINING_FILE = "training.json"
 PREDICTIONS_FILE = "predictions.csv"
+DIAGNOSIS_FILE = "diagnosis.json"
 MODEL_FILE = "model.keras"
 SAMPLES_FILE = "samples.csv.gz"
 EARLIER_SAMPLES = "samples-{attempt}.csv.gz"  # of the attempts that were interrupted
@@ -85,6 +87,7 @@ class Training(Frozen):
     device_seen: str | None = None
     model: ModelFacts | None = None
     controls: Controls | None = None
+    latency: Latency | None = None
     checkpoint_s: float | None = None
     resumption: Resumption | None = None
     stopped: bool = False

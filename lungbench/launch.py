@@ -4,12 +4,12 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lungbench import outcome
-from lungbench.attempt import completed, forget_checkpoint, made_ready
+from lungbench.attempt import completed, forget_checkpoint, made_ready, recorded
 from lungbench.cgroup import kernel_kills
 from lungbench.child import COMMAND, Child
 from lungbench.device import Device
@@ -64,7 +64,7 @@ class _Attempt:
     run_dir: Path
     around: Surroundings
     started: datetime
-    earlier: outcome.Earlier | None
+    earlier: outcome.Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +89,19 @@ def launch(spec: RunSpec, run_dir: Path, around: Surroundings) -> RunRecord:
 
     Raises:
         OSError: `run_dir` can't be written.
+        Refused: The host's lock can't be used.
     """
     if done := completed(spec, run_dir, around.facts.fingerprint):
         return done
-    started = datetime.now(UTC)
-    earlier = made_ready(spec, run_dir, around.facts.fingerprint)
-    attempt = _Attempt(spec, run_dir, around, started, earlier)
-    job = Job(spec=spec, data=around.data.absolute())
-    write_atomically(run_dir / JOB_FILE, job.model_dump_json(indent=2) + "\n")
+    attempt = _Attempt(spec, run_dir, around, datetime.now(UTC))
     if missing := _missing(spec, around.host):
-        record = _record(attempt, "skipped", reason=missing)
-    else:
-        record = _trained(attempt)
-    write_record(record, run_dir)
-    if record.status == "completed":
-        forget_checkpoint(run_dir)
-    return record
+        return _written(_record(_begun(attempt), "skipped", reason=missing), run_dir)
+    try:
+        # A child that outlived its parent still owns the host: the folder is its own until then.
+        with host_lock(spec.label, around.stop) as lock:
+            return _trained(attempt, lock)
+    except Stopped:
+        return _not_begun(attempt)
 
 
 def _missing(spec: RunSpec, host: Host) -> Reason | None:
@@ -121,13 +118,37 @@ def _missing(spec: RunSpec, host: Host) -> Reason | None:
     return None
 
 
-def _trained(attempt: _Attempt) -> RunRecord:
-    try:
-        with host_lock(attempt.spec.label, attempt.around.stop) as lock:
-            life = _life(attempt.spec, attempt.run_dir, attempt.around, lock)
-    except Stopped:
-        return _record(attempt, "interrupted")
-    return _judged(attempt, life)
+def _trained(attempt: _Attempt, lock: int) -> RunRecord:
+    """Train on the host that is owned now, unless somebody else did while it was waited for."""
+    spec, run_dir, around = attempt.spec, attempt.run_dir, attempt.around
+    if done := completed(spec, run_dir, around.facts.fingerprint):
+        return done
+    begun = _begun(attempt)
+    return _written(_judged(begun, _life(spec, run_dir, around, lock)), run_dir)
+
+
+def _begun(attempt: _Attempt) -> _Attempt:
+    """Make the run's folder ready and say there what is asked for."""
+    spec, run_dir, around = attempt.spec, attempt.run_dir, attempt.around
+    earlier = made_ready(spec, run_dir, around.facts.fingerprint)
+    job = Job(spec=spec, data=around.data.absolute())
+    write_atomically(run_dir / JOB_FILE, job.model_dump_json(indent=2) + "\n")
+    return replace(attempt, earlier=earlier)
+
+
+def _not_begun(attempt: _Attempt) -> RunRecord:
+    """Record that a run was interrupted before its turn, unless an earlier attempt says more."""
+    if earlier := recorded(attempt.spec, attempt.run_dir, attempt.around.facts.fingerprint):
+        return earlier
+    attempt.run_dir.mkdir(parents=True, exist_ok=True)
+    return _written(_record(attempt, "interrupted"), attempt.run_dir)
+
+
+def _written(record: RunRecord, run_dir: Path) -> RunRecord:
+    write_record(record, run_dir)
+    if record.status == "completed":
+        forget_checkpoint(run_dir)
+    return record
 
 
 def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _Life:
@@ -204,6 +225,7 @@ def _judged(attempt: _Attempt, life: _Life) -> RunRecord:
         timing=outcome.timing_of(epochs, training, spec, life.wall_s, attempt.earlier),
         resumption=training.resumption if training else None,
         controls=training.controls if training else None,
+        latency=training.latency if training else None,
         epochs=epochs,
         resources=life.resources,
         metrics=metrics,

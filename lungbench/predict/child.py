@@ -34,7 +34,7 @@ def main(folder: Path) -> int:
     inside = confinement.stay_in(folder)
     open_to = (() if alone else ("the network",)) + (() if inside else ("files and programs",))
     try:
-        answer = Answer(probabilities=network.diagnoses(folder, job), open_to=open_to)
+        answer = network.answer_to(job, folder).model_copy(update={"open_to": open_to})
     except Refused as refused:
         answer = Answer(refusal=str(refused), open_to=open_to)
     except Exception:

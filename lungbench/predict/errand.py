@@ -18,7 +18,15 @@ from lungbench.experiment import Backend
 from lungbench.files import write_atomically
 from lungbench.host import usable_cpus
 from lungbench.job import LIFELINE_VARIABLE
-from lungbench.predict.job import ANSWER_FILE, JOB_FILE, LOG_FILE, Answer, PredictJob
+from lungbench.predict.job import (
+    ANSWER_FILE,
+    JOB_FILE,
+    LOG_FILE,
+    MAX_HEAT_SIDE,
+    Answer,
+    HeatMap,
+    PredictJob,
+)
 from lungbench.predict.regular import read_at_most
 from lungbench.reasons import reason_of_exit
 from lungbench.record import ReasonKind
@@ -70,7 +78,7 @@ def run(errand: Errand, job: PredictJob, folder: Path) -> Answer:
     answer = _answer(folder)
     if answer.refusal is not None:
         raise Refused(_printable(answer.refusal))
-    if len(answer.probabilities) != len(job.rows) or not _is_even(answer):
+    if not _is_complete(answer, job):
         raise LungbenchError("The prediction's process must answer for every image.")
     return answer
 
@@ -130,8 +138,19 @@ def _answer(folder: Path) -> Answer:
         raise LungbenchError("The prediction's process must answer in its own format.") from None
 
 
-def _is_even(answer: Answer) -> bool:
-    return len({len(row) for row in answer.probabilities}) <= 1
+def _is_complete(answer: Answer, job: PredictJob) -> bool:
+    maps = len(job.rows) if job.explain else 0
+    counted = (len(answer.probabilities), len(answer.heat)) == (len(job.rows), maps)
+    return counted and _is_even(answer.probabilities) and all(map(_is_map, answer.heat))
+
+
+def _is_map(heat: HeatMap) -> bool:
+    sides = (len(heat), len(heat[0]) if heat else 0)
+    return _is_even(heat) and all(1 <= side <= MAX_HEAT_SIDE for side in sides)
+
+
+def _is_even(rows: Sequence[Sequence[float]]) -> bool:
+    return len({len(row) for row in rows}) <= 1
 
 
 def _no_answer(code: int | None, errand: Errand, job: PredictJob, folder: Path) -> Refused:

@@ -17,7 +17,8 @@ from lungbench.errors import Refused
 from lungbench.job import MODEL_FILE
 from lungbench.models.network import GreyToRgb
 from lungbench.predict.archive import brief
-from lungbench.predict.job import MAX_CLASSES, PIXELS_FILE, PredictJob
+from lungbench.predict.gradcam import Explained
+from lungbench.predict.job import MAX_CLASSES, PIXELS_FILE, Answer, PredictJob
 from lungbench.predict.weights import stored_weights
 
 # Images of the paper's size that are diagnosed at once; VGG16's first layers take 0.8 GB for 32.
@@ -27,19 +28,31 @@ _SUM_TOLERANCE = 1e-3  # bfloat16 has 8 bits; softmax itself is computed in floa
 
 _OWN_LAYERS = {"lungbench>GreyToRgb": GreyToRgb}
 
-Rows = tuple[tuple[float, ...], ...]
 
-
-def diagnoses(folder: Path, job: PredictJob) -> Rows:
-    """Return the probability of each class for each image of a job.
+def answer_to(job: PredictJob, folder: Path) -> Answer:
+    """Return the probability of each class for each image of a job, and where it was seen.
 
     Raises:
-        Refused: The model isn't one that diagnoses the job's images.
+        Refused: The model isn't one that diagnoses the job's images, or explains itself.
     """
     network = load_checked(folder / MODEL_FILE, job.image_size)
     pixels = np.load(folder / PIXELS_FILE, mmap_mode="r", allow_pickle=False)
-    found = [predicted(network, pixels[list(rows)]) for rows in _batches(job)]
-    return tuple(tuple(map(float, scores)) for batch in found for scores in batch)
+    with _blaming_the_model("explain"):
+        explained = Explained.of(network) if job.explain else None
+    scores: list[NDArray[np.float32]] = []
+    heat: list[NDArray[np.float32]] = []
+    for rows in _batches(job):
+        batch = pixels[list(rows)]
+        scores.extend(predicted(network, batch))
+        if explained:
+            with _blaming_the_model("explain"):
+                heat.extend(explained.heat(batch, np.argmax(scores[-len(rows) :], axis=1)))
+    return Answer.model_validate(
+        {
+            "probabilities": [each.tolist() for each in scores],
+            "heat": [np.round(each.astype(float), 4).tolist() for each in heat],
+        }
+    )
 
 
 def load_checked(path: Path, image_size: int) -> keras.Model:
@@ -115,7 +128,7 @@ def _blaming_the_model(task: str) -> Iterator[None]:
     """Refuse a model with which Keras can't do something; memory is for the parent to judge."""
     try:
         yield
-    except MemoryError:
+    except (MemoryError, Refused):
         raise
     except Exception as error:  # a description can be wrong in any way
         if "ResourceExhausted" in type(error).__name__:

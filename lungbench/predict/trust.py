@@ -5,6 +5,7 @@ its hash. Only a record in the user's own results speaks for a model, and even t
 more than what is said about it; every model is loaded with the same care.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,8 +20,20 @@ MAX_RECORD_BYTES = 64 * 2**20  # 100,000 epochs, the most that an experiment may
 _PLACES = ("*/*/runs/*", "*/runs/*", "runs/*")
 
 
-def vouching_record(sha256: str, results: Path) -> RunRecord | None:
-    """Return a completed record below `results` whose run saved this very model, if there is one.
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """A completed run of one's own that saved a model.
+
+    Attributes:
+        folder: Where its record lies.
+    """
+
+    record: RunRecord
+    folder: Path
+
+
+def voucher_of(sha256: str, results: Path) -> Voucher | None:
+    """Return a completed run below `results` that saved this very model, if there is one.
 
     Args:
         sha256: Of the model file's bytes.
@@ -30,7 +43,7 @@ def vouching_record(sha256: str, results: Path) -> RunRecord | None:
         for path in sorted(results.glob(f"{place}/{RECORD_FILE}")):
             record = _naming(sha256, path)
             if record and record.run_id == path.parent.name and _is_whole(record):
-                return record
+                return Voucher(record, path.parent)
     return None
 
 

@@ -18,7 +18,10 @@ from PIL import Image
 from lungbench.experiment import RunSpec
 from lungbench.files import sha256_of
 from lungbench.host import describe_host
+from lungbench.job import DIAGNOSIS_FILE
 from lungbench.metrics import metrics_of
+from lungbench.predict.appearance import Original, appearance_of
+from lungbench.predict.card import Calibration, ModelCard
 from lungbench.predict.errand import Errand
 from lungbench.predict.job import Answer, PredictJob
 from lungbench.record import DataFacts, RunRecord, write_record
@@ -114,6 +117,14 @@ def parts(saved_model: Path) -> Parts:
 
 
 @pytest.fixture
+def like_the_trained(tmp_path: Path) -> Path:
+    """An image file like those that the network of `make_card` was trained on."""
+    path = tmp_path / "like.png"
+    Image.fromarray(dim(40, 99)).save(path)
+    return path
+
+
+@pytest.fixture
 def image(tmp_path: Path) -> Path:
     """A noisy image file."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, 30), dtype=np.uint8)
@@ -132,7 +143,7 @@ class InThisProcess:
         from lungbench.predict import network
 
         self.calls += 1
-        return Answer(probabilities=network.diagnoses(folder, job))
+        return network.answer_to(job, folder)
 
 
 @pytest.fixture
@@ -143,14 +154,41 @@ def in_this_process() -> InThisProcess:
 Recorded = Callable[..., Path]
 
 
+def dim(side: int, seed: int) -> Any:
+    """A square image that is darker above than below, with noise."""
+    noise = np.random.default_rng(seed).integers(0, 12, (side, side))
+    return (np.linspace(40, 80, side)[:, np.newaxis] + noise).astype(np.uint8)
+
+
+def card(**changes: Any) -> ModelCard:
+    """What a run left of a network that was trained on dim images, all of one shape."""
+    squares = [dim(SIZE, seed) for seed in range(20)]
+    usual = ModelCard(
+        classes=CLASSES,
+        image_size=SIZE,
+        calibration=Calibration(images=30, temperature=2.0, raw=(), scaled=()),
+        appearance=appearance_of(squares, [Original(40, 40, "L")] * 20),
+    )
+    return usual.model_copy(update=changes)
+
+
+@pytest.fixture
+def make_card() -> Callable[..., ModelCard]:
+    return card
+
+
 @pytest.fixture
 def recorded(spec: RunSpec) -> Recorded:
-    """Put a model into a run's folder with the record of a completed run; return the model."""
+    """Put a model into a completed run's folder, with what that run left; return the model."""
 
-    def put(model: Path, run_dir: Path, **changes: Any) -> Path:
+    def put(model: Path, run_dir: Path, left: ModelCard | None = None, **changes: Any) -> Path:
         run_dir.mkdir(parents=True)
         target = run_dir / "model.keras"
         target.write_bytes(model.read_bytes())
+        artifacts = {"model.keras": sha256_of(target)}
+        if left:
+            (run_dir / DIAGNOSIS_FILE).write_text(left.model_dump_json())
+            artifacts[DIAGNOSIS_FILE] = sha256_of(run_dir / DIAGNOSIS_FILE)
         counts = {"train": dict.fromkeys(CLASSES, 20)}
         facts = DataFacts(fingerprint="f" * 64, source="drawn", classes=CLASSES, counts=counts)
         record = RunRecord(
@@ -161,7 +199,7 @@ def recorded(spec: RunSpec) -> Recorded:
             host=describe_host(gpus=False),
             data=facts,
             metrics=metrics_of(((9, 1, 0), (0, 10, 0), (0, 1, 9)), CLASSES),
-            artifacts={"model.keras": sha256_of(target)},
+            artifacts=artifacts,
         )
         write_record(record.model_copy(update=changes), run_dir)
         return target

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from lungbench.data.prepare import prepare
 from lungbench.errors import Interrupted, Refused
 from lungbench.files import sha256_of
-from lungbench.predict.diagnosis import diagnose
+from lungbench.predict.diagnosis import MOST_EXPLAINED, diagnose
 from lungbench.predict.errand import Errand
 from lungbench.predict.job import PIXELS_FILE, Answer, PredictJob
 from lungbench.settings import DataSettings
@@ -29,13 +30,13 @@ class Watching:
     """Answers without looking at the model, and keeps the pixels that it was given."""
 
     def __init__(self, classes: int = 3) -> None:
-        self.classes = classes
+        self.row: tuple[float, ...] = (1.0, *[0.0] * (classes - 1))
 
     def __call__(self, errand: Errand, job: PredictJob, folder: Path) -> Answer:
         self.errand, self.job, self.folder = errand, job, folder
         self.pixels = np.load(folder / PIXELS_FILE)[list(job.rows)]
-        row = (1.0, *[0.0] * (self.classes - 1))
-        return Answer(probabilities=(row,) * len(job.rows))
+        heat = (((0.5, 1.0),),) * len(job.rows) if job.explain else ()
+        return Answer(probabilities=(self.row,) * len(job.rows), heat=heat)
 
 
 def sideways() -> Image.Image:
@@ -90,7 +91,7 @@ def test_real_xrays_give_the_pixels_of_training(tmp_path: Path, saved_model: Pat
     for label in ("covid", "no_findings"):
         (tmp_path / "source" / label).mkdir(parents=True)
         for file in sorted((folder / label).iterdir())[:6]:
-            (tmp_path / "source" / label / file.name).symlink_to(file)
+            copyfile(file, tmp_path / "source" / label / file.name)
     settings = DataSettings(source=str(tmp_path / "source"), image_size=16)
     prepared = prepare(settings, cache=tmp_path / "cache", out=tmp_path / "out")
     watching = Watching()
@@ -242,3 +243,160 @@ def test_a_network_that_wants_more_memory_than_it_may_have_is_refused(
     model = changed.write(tmp_path / "model.keras")
     with pytest.raises(Refused, match=r"limits\. Received: it wants more than \d"):
         diagnose(model, [image], results=tmp_path, untrusted=True)
+
+
+def diagnosed_by_its_run(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path, left: Any = None
+) -> Any:
+    model = recorded(saved_model, tmp_path / "results" / RUN, left)
+    watching = Watching()
+    watching.row = (0.9, 0.1, 0.0)
+    return diagnose(model.parent, [image], results=tmp_path / "results", run=watching)
+
+
+def test_probabilities_are_calibrated_by_the_temperature_of_ones_own_run(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, like_the_trained: Path, make_card: Any
+) -> None:
+    found = diagnosed_by_its_run(tmp_path, saved_model, recorded, like_the_trained, make_card())
+    [diagnosed] = found.images
+    assert diagnosed.flags == ()
+    assert diagnosed.probabilities == (0.9, 0.1, 0.0)
+    # At temperature 2 the odds of 9 to 1 are those of their roots: 3 to 1.
+    assert diagnosed.calibrated == pytest.approx((0.75, 0.25, 0.0), abs=1e-6)
+    assert found.uncalibrated == ""
+    assert found.card == make_card()
+
+
+def test_a_card_that_is_not_what_the_run_wrote_calibrates_nothing(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path, make_card: Any
+) -> None:
+    first = diagnosed_by_its_run(tmp_path, saved_model, recorded, image, make_card())
+    run_dir = first.model.parent
+    (run_dir / "diagnosis.json").write_text(make_card(image_size=17).model_dump_json())
+    found = diagnose(run_dir, [image], results=tmp_path / "results", run=Watching())
+    assert found.record is not None
+    assert (found.card, found.images[0].calibrated) == (None, None)
+    assert found.uncalibrated == "diagnosis.json isn't what its run wrote"
+
+
+def test_a_run_that_was_always_right_calibrates_nothing(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path, make_card: Any
+) -> None:
+    unknown = {"temperature": None, "scaled": None}
+    right = make_card().calibration.model_copy(update=unknown)
+    left = make_card(calibration=right)
+    found = diagnosed_by_its_run(tmp_path, saved_model, recorded, image, left)
+    assert found.images[0].calibrated is None
+    assert found.uncalibrated == "it diagnosed all of its 30 validation images rightly"
+
+
+def test_a_strangers_card_calibrates_nothing_and_flags_nothing(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path, make_card: Any
+) -> None:
+    model = recorded(saved_model, tmp_path / "mailed" / "cnn10-cpu-r1", make_card())
+    found = diagnose(model, [image], results=tmp_path / "no", untrusted=True, run=Watching())
+    assert (found.card, found.uncalibrated) == (None, "nothing is known of the model")
+    assert (found.images[0].calibrated, found.images[0].flags) == (None, ())
+
+
+def test_an_image_unlike_the_training_images_is_flagged_and_still_diagnosed(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path, make_card: Any
+) -> None:
+    found = diagnosed_by_its_run(tmp_path, saved_model, recorded, image, make_card())
+    [diagnosed] = found.images
+    # The card's images are from 40 to 91 and square; this one has the mean of noise, 30 by 40.
+    assert any("brightness 12" in flag for flag in diagnosed.flags)
+    assert any("aspect 0.75 outside 1.00..1.00" in flag for flag in diagnosed.flags)
+    assert diagnosed.predicted == 0
+    assert diagnosed.probabilities == (0.9, 0.1, 0.0)
+    assert diagnosed.calibrated is None  # what was measured on X-rays holds for X-rays
+
+
+def test_a_model_made_for_other_classes_is_refused_before_it_is_loaded(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path
+) -> None:
+    def never(*asked: Any) -> Answer:
+        raise AssertionError(asked)
+
+    model = recorded(saved_model, tmp_path / "results" / RUN)
+    wanted = ["covid", "normal", "pneumonia"]
+    with pytest.raises(Refused, match=r"made for the classes asked for.*covid, normal, tubercul"):
+        diagnose(model, [image], results=tmp_path / "results", classes=wanted, run=never)
+    with pytest.raises(Refused, match="Received: unknown classes"):
+        diagnose(
+            saved_model, [image], results=tmp_path / "no", untrusted=True, classes=wanted, run=never
+        )
+
+
+def test_the_classes_asked_for_may_stand_in_any_order(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path
+) -> None:
+    model = recorded(saved_model, tmp_path / "results" / RUN)
+    wanted = ["tuberculosis", "covid", "normal"]
+    results = tmp_path / "results"
+    found = diagnose(model, [image], results=results, classes=wanted, run=Watching())
+    assert found.classes == ("covid", "normal", "tuberculosis")
+
+
+def test_a_model_with_other_outputs_than_its_own_record_has_classes_is_refused(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path
+) -> None:
+    model = recorded(saved_model, tmp_path / "results" / RUN)
+    with pytest.raises(Refused, match=r"classes of its record\. Received: 4 outputs"):
+        diagnose(model, [image], results=tmp_path / "results", run=Watching(4))
+
+
+def test_a_folder_stands_for_its_images_and_what_is_none_is_passed_over(
+    tmp_path: Path, saved_model: Path
+) -> None:
+    folder = tmp_path / "xrays"
+    folder.mkdir()
+    Image.fromarray(NOISE).save(folder / "b.png")
+    Image.fromarray(NOISE).save(folder / "a.png")
+    (folder / "notes.txt").write_text("no image")
+    (folder / "cut.png").write_bytes((folder / "a.png").read_bytes()[:200])
+    found = diagnose(saved_model, [folder], results=tmp_path, untrusted=True, run=Watching())
+    assert [each.path.name for each in found.images] == ["a.png", "b.png"]
+    assert [each.path.name for each in found.bad] == ["cut.png"]
+    assert [path.name for path in found.passed_over] == ["notes.txt"]
+
+
+def test_a_folder_without_an_image_is_refused(tmp_path: Path, saved_model: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").write_text("no image")
+    with pytest.raises(Refused, match="must hold images"):
+        diagnose(saved_model, [tmp_path / "texts"], results=tmp_path, untrusted=True)
+
+
+def test_an_explanation_comes_from_tensorflow_whatever_trained_the_network(
+    tmp_path: Path, saved_model: Path, recorded: Recorded, image: Path, spec: Any
+) -> None:
+    other = spec.model_copy(update={"backend": "jax"})
+    model = recorded(saved_model, tmp_path / "results" / RUN, spec=other)
+    watching = Watching()
+    results = tmp_path / "results"
+    found = diagnose(model, [image], results=results, explain=True, run=watching)
+    assert watching.errand.backend == found.backend == "tensorflow"
+    assert watching.job.explain
+    assert found.images[0].picture is not None
+    assert found.images[0].heat == ((0.5, 1.0),)
+
+
+def test_a_page_explains_no_more_images_than_it_can_hold(
+    tmp_path: Path, saved_model: Path, image: Path
+) -> None:
+    many = [image] * (MOST_EXPLAINED + 1)
+    with pytest.raises(Refused, match=f"at most {MOST_EXPLAINED}"):
+        diagnose(saved_model, many, results=tmp_path, untrusted=True, explain=True, run=Watching())
+
+
+@pytest.mark.slow
+def test_the_confined_child_explains_its_diagnosis(
+    tmp_path: Path, saved_model: Path, image: Path
+) -> None:
+    found = diagnose(saved_model, [image], results=tmp_path, untrusted=True, explain=True)
+    [diagnosed] = found.images
+    assert diagnosed.heat is not None
+    assert {len(row) for row in diagnosed.heat} == {16}
+    assert len(diagnosed.heat) == 16
+    assert all(0 <= value <= 1 for row in diagnosed.heat for value in row)

@@ -18,6 +18,7 @@ from lungbench.predict.errand import Errand, run
 from lungbench.predict.job import Answer, PredictJob
 
 JOB = PredictJob(image_size=16, rows=(0, 2), memory_bytes=2**31, cpu_s=60)
+EXPLAINING = JOB.model_copy(update={"explain": True})
 
 Ask = Callable[..., Answer]
 
@@ -28,10 +29,10 @@ def ask(tmp_path: Path) -> Ask:
     folder = tmp_path / "private"
     folder.mkdir()
 
-    def answer(script: str, deadline_s: float = 60) -> Answer:
+    def answer(script: str, deadline_s: float = 60, job: PredictJob = JOB) -> Answer:
         start = "import os, sys, json, time; from pathlib import Path; folder = Path(sys.argv[1])\n"
         command = (sys.executable, "-c", start + script)
-        return run(Errand("tensorflow", deadline_s, command), JOB, folder)
+        return run(Errand("tensorflow", deadline_s, command), job, folder)
 
     return answer
 
@@ -66,6 +67,34 @@ def test_the_job_is_a_file(ask: Ask) -> None:
 def test_an_answer_that_does_not_fit_is_refused(ask: Ask, answer: object) -> None:
     with pytest.raises(LungbenchError, match=r"^The prediction's process must answer"):
         ask(says(answer))
+
+
+def test_a_heat_map_for_every_image_is_taken_where_they_are_asked_for(ask: Ask) -> None:
+    heat = [[[0, 0.5], [1, 0]], [[0.25]]]
+    script = says({"probabilities": [[1, 0], [1, 0]], "heat": heat})
+    assert ask(script, job=EXPLAINING).heat == (((0, 0.5), (1, 0)), ((0.25,),))
+    with pytest.raises(LungbenchError, match="must answer for every image"):
+        ask(script)
+
+
+@pytest.mark.parametrize(
+    "heat",
+    [
+        [],
+        [[[0.5]]],
+        [[[0.5]], []],
+        [[[0.5]], [[]]],
+        [[[0.5]], [[0.5, 0.5], [0.5]]],
+        [[[0.5]], [[0.5] * 65]],
+        [[[0.5]], [[0.5]] * 65],
+        [[[0.5]], [[1.5]]],
+        [[[0.5]], [[float("nan")]]],
+        [[[0.5]], [["x"]]],
+    ],
+)
+def test_heat_maps_that_do_not_fit_are_refused(ask: Ask, heat: object) -> None:
+    with pytest.raises(LungbenchError, match=r"^The prediction's process must answer"):
+        ask(says({"probabilities": [[1, 0], [1, 0]], "heat": heat}), job=EXPLAINING)
 
 
 @pytest.mark.parametrize(
@@ -150,11 +179,12 @@ assert Path(os.environ["TMPDIR"]) == folder == Path.cwd()
 CHILD = """
 import os, resource, socket, subprocess, sys, time, types
 from pathlib import Path
+from lungbench.predict.job import Answer
 stand_in = types.ModuleType("lungbench.predict.network")
-def diagnoses(folder, job):
-    return work(folder)
+def answer_to(job, folder):
+    return Answer(probabilities=work(folder))
 {work}
-stand_in.diagnoses = diagnoses
+stand_in.answer_to = answer_to
 sys.modules["lungbench.predict.network"] = stand_in
 import lungbench.predict
 lungbench.predict.network = stand_in

@@ -9,7 +9,7 @@ import pytest
 
 from lungbench.files import sha256_of
 from lungbench.metrics import metrics_of
-from lungbench.predict.trust import claimed_record, vouching_record
+from lungbench.predict.trust import claimed_record, voucher_of
 
 Recorded = Callable[..., Path]
 RUN = "quick/20261122T211100Z/runs/cnn10-cpu-r1"
@@ -21,16 +21,17 @@ def results(tmp_path: Path) -> Path:
 
 
 def speaks(model: Path, results: Path) -> bool:
-    return vouching_record(sha256_of(model), results) is not None
+    return voucher_of(sha256_of(model), results) is not None
 
 
 def test_a_completed_run_in_ones_own_results_speaks_for_its_model(
     saved_model: Path, recorded: Recorded, results: Path
 ) -> None:
     model = recorded(saved_model, results / RUN)
-    record = vouching_record(sha256_of(model), results)
-    assert record is not None
-    assert record.run_id == "cnn10-cpu-r1"
+    voucher = voucher_of(sha256_of(model), results)
+    assert voucher is not None
+    assert voucher.record.run_id == "cnn10-cpu-r1"
+    assert voucher.folder == model.parent
 
 
 @pytest.mark.parametrize("below", ["", "quick", "quick/20261122T211100Z"])
