@@ -23,6 +23,8 @@ from lungbench.same_data import check_data
 from lungbench.same_experiment import check_experiment
 from lungbench.seal import seal
 
+_REDACTED_FILE = "report-redacted.html"
+
 log = logging.getLogger("lungbench.commands")
 
 
@@ -69,12 +71,14 @@ def resume(folder: Path, *, prefect: bool) -> Execution:
     return execution
 
 
-def report(folders: Sequence[Path], out: Path | None) -> Path:
+def report(folders: Sequence[Path], out: Path | None, *, redact: bool = False) -> Path:
     """Write one report over one or more executions; return its path.
 
     Args:
         folders: Of the executions, or above them: then the newest below each.
         out: The report's file; None is the only execution's own, else one in this folder.
+        redact: Leave out the names of hosts and users. Such a page never takes the place of an
+            execution's own.
 
     Raises:
         LungbenchError: There is no execution, or the file can't be written.
@@ -84,8 +88,9 @@ def report(folders: Sequence[Path], out: Path | None) -> Path:
     found = [newest_execution(folder) for folder in folders]
     repair_abandoned(found)
     own = found[0] / REPORT_FILE
-    target = out or (own if len(found) == 1 else Path(REPORT_FILE))
-    page = render(found, target)
+    usual = own if len(found) == 1 else Path(REPORT_FILE)
+    target = out or (usual.with_name(_REDACTED_FILE) if redact else usual)
+    page = render(found, target, redact=redact)
     if target == own:
         with suppress(LungbenchError, OSError), hold(found[0], "lungbench report", patience_s=0):
             seal(found[0], [REPORT_FILE])

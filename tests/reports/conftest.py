@@ -2,15 +2,17 @@
 
 import csv
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 
-from lungbench.data.dataset import DATA_FILE, PreparedData
+from lungbench.data.dataset import DATA_FILE, LABELS_FILE, PIXELS_FILE, PreparedData
 from lungbench.data.images_csv import COLUMNS, IMAGES_FILE
 from lungbench.experiment import Experiment, RunSpec
 from lungbench.extrapolation import predicted
@@ -35,6 +37,8 @@ from lungbench.record import (
 from lungbench.samples import Sample, SampleFile
 from lungbench.stats import geometric_mean
 from reports.render import render
+
+sys.path.append(str(Path(__file__).parent))  # where `audited` is
 
 PAPERS_CLASSES = ("covid", "healthy", "tuberculosis")
 
@@ -105,9 +109,13 @@ class Lab:
         pipelines: tuple[str, ...] = ("cached",),
         timing_epochs: dict[str, int] | None = None,
         samples: bool = True,
+        pixels: bool = False,
         change: Change = unchanged,
     ) -> Path:
-        """Write one execution; `change` alters a record, or leaves its run out with None."""
+        """Write one execution; `change` alters a record, or leaves its run out with None.
+
+        With `pixels`, the cache of the test images is there too.
+        """
         experiment = Experiment.model_validate(
             {
                 "name": name,
@@ -127,7 +135,10 @@ class Lab:
         folder = self.root / name / stamp
         folder.mkdir(parents=True)
         (folder / "experiment.json").write_text(experiment.model_dump_json())
-        (folder / DATA_FILE).write_text(_prepared(classes, fingerprint).model_dump_json())
+        prepared = _prepared(classes, fingerprint)
+        if pixels:
+            prepared = _cached(prepared, self.root / "cache")
+        (folder / DATA_FILE).write_text(prepared.model_dump_json())
         (folder / IMAGES_FILE).write_text(_images(classes))
         facts = _facts(classes, fingerprint)
         for spec in experiment.runs():
@@ -140,6 +151,12 @@ class Lab:
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path / "results")
+
+
+@pytest.fixture(scope="session")
+def lab_at() -> type[Lab]:
+    """The class, for folders that several tests share."""
+    return Lab
 
 
 def completed(spec: RunSpec, facts: DataFacts, host: Host) -> RunRecord:
@@ -283,6 +300,20 @@ def _prepared(classes: tuple[str, ...], fingerprint: str) -> PreparedData:
     )
 
 
+def _cached(prepared: PreparedData, cache: Path) -> PreparedData:
+    """Write the pixels of the test images that the predictions name, and say where they are."""
+    images = len(prepared.classes) * _TEST_OF_A_CLASS
+    noise = np.random.default_rng(0).integers(0, 256, (images, 96, 96), dtype=np.uint8)
+    cache.mkdir(exist_ok=True)
+    np.save(cache / PIXELS_FILE, noise)
+    np.save(cache / LABELS_FILE, np.repeat(range(len(prepared.classes)), _TEST_OF_A_CLASS))
+    paths = tuple(
+        f"{row // _TEST_OF_A_CLASS}/{row % _TEST_OF_A_CLASS}.png" for row in range(images)
+    )
+    rows = {"train": (), "validation": (), "test": tuple(range(images))}
+    return prepared.model_copy(update={"pixels": cache, "paths": paths, "rows": rows})
+
+
 def _images(classes: tuple[str, ...]) -> str:
     kept = ",".join(("good.png", "covid", "train", "yes", *[""] * (len(COLUMNS) - 4)))
     left_out = ",".join(
@@ -305,18 +336,19 @@ def _write(folder: Path, record: RunRecord, *, samples: bool) -> None:
 
 def _write_predictions(path: Path, record: RunRecord, metrics: Metrics) -> None:
     """Write diagnoses with the counts of `metrics`; some images are harder than others."""
-    chance = Random(record.run_id)
+    chance, names = Random(record.run_id), record.data.classes
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["path", "true", "predicted"])
+        table.writerow(["path", "true", "predicted", *(f"p_{name}" for name in names)])
         for label, counts in enumerate(metrics.confusion):
             images = sorted(range(sum(counts)), key=lambda image: image + chance.uniform(0, 30))
             diagnoses = [other for other, count in enumerate(counts) for _ in range(count)]
             diagnoses.sort(key=lambda other: other == label)  # the wrong ones, on the first images
             for image, other in zip(images, diagnoses, strict=True):
-                table.writerow(
-                    [f"{label}/{image}.png", *(record.data.classes[at] for at in (label, other))]
-                )
+                sure = chance.uniform(1.01 / len(names), 1)
+                rest = (1 - sure) / (len(names) - 1)
+                scores = [f"{sure if at == other else rest:.9g}" for at in range(len(names))]
+                table.writerow([f"{label}/{image}.png", names[label], names[other], *scores])
 
 
 def _write_samples(path: Path, record: RunRecord, wall_s: float) -> None:

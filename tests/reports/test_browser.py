@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited import audit, leak
+from hostile_text import ALL, SHOWN
+from planted import plant
 from websockets.sync.client import ClientConnection, connect
+
+from lungbench.record import Reason, RunRecord
+from reports.load import load
+from reports.render import render
 
 FLAGS = (
     "--headless",
@@ -133,6 +140,59 @@ def test_a_page_requests_only_itself_and_breaks_no_rule_of_its_own(
     browser.open(page, width=1440)
     assert set(browser.requested) == {page.as_uri()}
     assert browser.logged == []
+
+
+def test_pictures_are_shown_under_the_pages_own_rules(
+    browser: Browser, lab: Any, tmp_path: Path
+) -> None:
+    page = render([lab.execution(models=("cnn10",), pixels=True)], tmp_path / "report.html")
+    browser.requested.clear()
+    browser.logged.clear()
+    browser.open(page, width=390)
+    assert browser.value("document.images.length") == 12  # two cells, six of each
+    assert browser.value("[...document.images].every(each => each.naturalWidth === 96)")
+    assert browser.value("document.documentElement.scrollWidth") <= 390
+    assert {url for url in browser.requested if not url.startswith("data:")} == {page.as_uri()}
+    assert browser.logged == []
+
+
+def test_hostile_texts_in_every_field_of_every_file_are_shown_and_do_nothing(
+    browser: Browser, lab: Any, tmp_path: Path
+) -> None:
+    # A name on disk may hold bytes that are no text: Python has them as halves of characters.
+    folder = lab.execution("run-\udcff", pixels=True, repeats=2, change=_some_failed)
+    audit(folder, copies=leak())
+    plant(folder, lambda text: f"{text} {ALL}", f"{ALL}\n")
+    lost = folder / "runs" / "lost-\udcfe"
+    lost.mkdir()
+    (lost / "record.json").write_text('{"run_id": "\\ud800"}')
+    assert load(folder).notes == ()
+    page = render([folder], tmp_path / "report.html")
+    browser.requested.clear()
+    browser.logged.clear()
+    browser.open(page, width=1440)
+    words = browser.value("document.documentElement.textContent.replace(/\\s+/g, ' ')")
+    assert {text: words.count(text) for text in SHOWN.values() if words.count(text) < 50} == {}
+    assert r"run-\udcff" in words
+    assert r"lost-\udcfe" in words
+    assert browser.value("typeof window.ran") == "undefined"
+    assert (
+        browser.value("document.querySelectorAll('script, iframe, object, a[href^=j]').length") == 0
+    )
+    assert browser.value("[...document.images].every(each => each.src.startsWith('data:'))")
+    handlers = "[...document.querySelectorAll('*')].flatMap(each => each.getAttributeNames())"
+    assert browser.value(f"{handlers}.filter(name => name.startsWith('on')).length") == 0
+    unseen = r"/[\u0000-\u0008\u007f-\u009f\u202a-\u202e\u2066-\u2069\ud800-\udfff]/"
+    assert not browser.value(f"{unseen}.test(document.documentElement.outerHTML)")
+    assert {url for url in browser.requested if not url.startswith("data:")} == {page.as_uri()}
+    assert browser.logged == []
+
+
+def _some_failed(record: RunRecord) -> RunRecord:
+    if record.spec.repeat == 1 or record.spec.model != "vgg16":
+        return record
+    reason = Reason(kind="error", message="it broke")
+    return record.model_copy(update={"status": "failed", "reason": reason, "metrics": None})
 
 
 @pytest.mark.parametrize("dark", [False, True])
