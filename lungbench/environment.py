@@ -9,8 +9,13 @@ _FLAGS = ("TF_", "OMP_", "MKL_", "ONEDNN_", "DNNL_", "XLA_", "JAX_", "KERAS_", "
 _QUIET = ("TF_CPP_",)  # what is logged decides nothing
 
 
-def environment() -> dict[str, str]:
-    """Describe this process, by names that a reader knows."""
+def environment(device_seen: str = "cpu") -> dict[str, str]:
+    """Describe this process, by names that a reader knows.
+
+    Args:
+        device_seen: The processors that the backend sees: `cpu`, or how many GPUs, as `2 gpu`.
+            `gpu:all` sums over as many replicas, so another number gives other bits.
+    """
     host = describe_host(gpus=False)
     flags = {
         name: value
@@ -21,6 +26,7 @@ def environment() -> dict[str, str]:
         **host.versions,
         "processor": host.cpu_model or "unknown",
         "processors": str(len(usable_cpus())),
+        "device": device_seen,
         **flags,
     }
 

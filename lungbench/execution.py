@@ -17,10 +17,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lungbench.attempt import completed
+from lungbench.data.audit import AUDIT_FILE, ensure_audit
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.data.images_csv import IMAGES_FILE
-from lungbench.data.listing import list_files
 from lungbench.data.prepare import prepare
+from lungbench.data.sources import look
 from lungbench.errors import (
     DataError,
     DeviceUnavailable,
@@ -37,15 +38,22 @@ from lungbench.host import describe_host, why_unusable
 from lungbench.launch import Surroundings, launch
 from lungbench.record import RECORD_FILE, Host, RunRecord, read_record
 from lungbench.seal import seal, unseal
-from lungbench.settings import SYNTHETIC
 from lungbench.weights import ensure_weights
 
 EXPERIMENT_FILE = "experiment.json"
 REPORT_FILE = "report.html"
 SUMMARY_FILE = "summary.json"
 FLOW_FILE = "flow.json"
-OWN_FILES = (EXPERIMENT_FILE, DATA_FILE, IMAGES_FILE, SUMMARY_FILE, REPORT_FILE, FLOW_FILE)
-_CACHE = ".cache"
+OWN_FILES = (
+    EXPERIMENT_FILE,
+    DATA_FILE,
+    IMAGES_FILE,
+    AUDIT_FILE,
+    SUMMARY_FILE,
+    REPORT_FILE,
+    FLOW_FILE,
+)
+CACHE = ".cache"
 _STAMP = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 
 log = logging.getLogger(__name__)
@@ -129,20 +137,24 @@ class Execution:
         return {spec.run_id: spec for spec in self.experiment.runs()}[run_id]
 
     def prepare(self, progress: Callable[[int, int], None] | None = None) -> PreparedData:
-        """Decode and split the images, once; remove this execution again where that is refused.
+        """Decode, split and audit the images, once; remove this execution where that is refused.
 
         Raises:
             DataError: The images can't be used as asked.
         """
-        if (self.folder / DATA_FILE).exists():
-            return PreparedData.read(self.folder / DATA_FILE)
-        settings = self.experiment.data
+        path, settings = self.folder / DATA_FILE, self.experiment.data
+        fresh = not path.exists()
         try:
-            return prepare(settings, cache=self.cache, out=self.folder, progress=progress)
+            if fresh:
+                data = prepare(settings, cache=self.cache, out=self.folder, progress=progress)
+            else:
+                data = PreparedData.read(path)
+            ensure_audit(self.folder, data, progress)
         except LungbenchError:
-            if not (self.folder / "runs").exists():
+            if fresh and not (self.folder / "runs").exists():
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
+        return data
 
     def remaining(self) -> tuple[RunSpec, ...]:
         """Return the runs that have no result, failed and skipped ones too, in their order."""
@@ -175,7 +187,7 @@ class Execution:
         spec, data = self.spec(run_id), self.folder / DATA_FILE
         around = Surroundings(
             data=data,
-            facts=PreparedData.read(data).facts(),
+            facts=PreparedData.read(data).of_fold(spec.fold).facts(),
             host=describe_host(),
             measure=self.experiment.measure,
             stop=stop,
@@ -189,7 +201,7 @@ class Execution:
     @property
     def cache(self) -> Path:
         """The folder of the decoded images, which all executions below one folder share."""
-        return self.folder.parent.parent / _CACHE
+        return self.folder.parent.parent / CACHE
 
     def _seal(self, *names: str) -> None:
         """List files' hashes; a result is not lost for want of them."""
@@ -211,12 +223,11 @@ def preflight(experiment: Experiment, results: Path, host: Host) -> None:
     Raises:
         DeviceUnavailable: None of the runs has its device on this host.
         WeightsUnavailable: Pretrained weights can't be had.
-        DataError: The image folder isn't one.
+        DataError: The source of the images can't be used.
         Refused: The results folder can't be written.
     """
     _check_results(results)
-    if experiment.data.source != SYNTHETIC:
-        list_files(Path(experiment.data.source))
+    look(experiment.data)
     check_host(experiment, host)
 
 

@@ -62,6 +62,7 @@ class Line:
         each: What one figure is of.
         low: Whether small figures are the bad ones.
         concerns: Whether a group has to do with it at all.
+        tell: Says the worst group's figure; None writes it as `figure` does.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Line:
     each: Literal["run", "cell"] = "run"
     low: bool = False
     concerns: Callable[[Runs], bool] = bool
+    tell: Callable[[Runs], str] | None = None
 
     def beyond(self, value: float, limit: float | None) -> bool:
         """Return whether a figure is on the wrong side of a limit."""
@@ -269,6 +271,18 @@ TABLE = (
         fail=None,
         advice="Train them anew where their times are wanted; what they diagnose is not touched.",
         unit="",
+    ),
+    Line(
+        "Test images that were trained on",
+        measured.leaked_percent,
+        calm="No test image was trained on.",
+        alarm="{worst} were trained on, as the paper's were; the accuracy says nothing about new "
+        "patients.",
+        warn=0,
+        fail=0,
+        advice='Set data.split = "strict"; "paper" is there to repeat the paper.',
+        concerns=lambda runs: measured.tested(runs) > 0,
+        tell=measured.leaked_of_tested,
     ),
     Line(
         "This tool's own cost",

@@ -63,11 +63,11 @@ def _judged(line: Line, groups: Sequence[Runs], names: dict[int, str]) -> Guard 
     if not known:
         return Guard(line.name, "unknown", "The records do not say.")
     known.sort(key=lambda pair: pair[0], reverse=not line.low)
-    worst = known[0][0]
+    worst, worst_runs = known[0]
     outcome = line.outcome(worst)
     bad = [runs for value, runs in known if line.outcome(value) != "pass"]
     words = {
-        "worst": line.figure(worst),
+        "worst": line.tell(worst_runs) if line.tell else line.figure(worst),
         "limit": line.figure(line.warn),
         "count": f"{len(bad)} of {counted(len(known), line.each)}",
     }

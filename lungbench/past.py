@@ -25,14 +25,19 @@ class Past:
     environment: dict[str, str] = field(default_factory=environment)
 
     @classmethod
-    def found(cls, run_dir: Path) -> "Past":
+    def found(cls, run_dir: Path, device_seen: str) -> "Past":
         """Read the checkpoint of a run folder.
+
+        Args:
+            run_dir: The folder.
+            device_seen: The processors that this attempt's backend sees.
 
         Raises:
             DamagedCheckpoint: It isn't what was written.
         """
         path = run_dir / CHECKPOINT_FILE
-        return cls(read_checkpoint(path) if path.exists() else None)
+        checkpoint = read_checkpoint(path) if path.exists() else None
+        return cls(checkpoint, environment(device_seen))
 
     @property
     def epochs(self) -> tuple[Epoch, ...]:

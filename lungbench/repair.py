@@ -6,7 +6,6 @@ next command finds them by the lock that it had signed, gives each run its recor
 
 import logging
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -141,9 +140,10 @@ def _recorded(execution: Execution, dead: Holder) -> Iterator[str]:
     begun = begun_without_record(execution.folder)
     if not begun:
         return
-    facts, host = _facts(execution.folder), describe_host()
+    host = describe_host()
     for run_dir in begun:
         job = _job(run_dir)
+        facts = _facts(execution.folder, job.spec.fold) if job else None
         if facts is None or job is None:
             continue
         record = RunRecord(
@@ -200,6 +200,7 @@ def _measured(run_dir: Path, job: Job, measure: MeasureSettings) -> dict[str, ob
         "timing": timing,
         "resumption": training.resumption if training else None,
         "controls": training.controls if training else None,
+        "latency": training.latency if training else None,
         "epochs": epochs,
         "resources": resources,
         "artifacts": outcome.artifact_hashes(run_dir),
@@ -232,25 +233,19 @@ def _reason(dead: Holder) -> Reason:
         f"Process {dead.pid} ({dead.what}) ended without a word while it watched this run: "
         "it was killed, or its host went down."
     )
-    return Reason(kind="error", message=message)
+    return Reason(kind="lost", message=message)
 
 
-def _facts(folder: Path) -> DataFacts | None:
-    """Return what the runs trained on, which needs no pixels; None where nothing tells."""
+def _facts(folder: Path, fold: int | None) -> DataFacts | None:
+    """Return what a run trained on, which needs no pixels; None where nothing tells."""
     try:
-        data = PreparedData.read(folder / DATA_FILE)
+        data = PreparedData.read(folder / DATA_FILE).of_fold(fold)
     except DataError:
         return None
-    counts = {
-        split: Counter(data.paths[row].split("/")[0] for row in rows)
-        for split, rows in data.rows.items()
-    }
-    return DataFacts(
-        fingerprint=data.fingerprint,
-        source=data.source,
-        classes=data.classes,
-        counts={split: {name: of[name] for name in data.classes} for split, of in counts.items()},
-    )
+    if data.class_sizes is None:  # written when every source was a folder of class folders
+        names = [path.split("/")[0] for path in data.paths]
+        data = data.model_copy(update={"class_sizes": tuple(map(names.count, data.classes))})
+    return data.facts()
 
 
 def _job(run_dir: Path) -> Job | None:

@@ -3,7 +3,7 @@
 import csv
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,12 +13,15 @@ from lungbench.data.dataset import DATA_FILE, LABELS_FILE, PIXELS_FILE, Prepared
 from lungbench.data.images_csv import IMAGES_FILE
 from lungbench.data.index import Progress
 from lungbench.data.prepare import prepare
+from lungbench.data.sources import is_gone
 from lungbench.errors import DataError, LungbenchError, Refused
 from lungbench.execution import Execution
 from lungbench.record import Split, read_record, run_folders
-from lungbench.settings import SYNTHETIC
 
 _MOST_NAMED = 5
+_KEPT = ("sha256", "class", "patient", "split")
+
+_Table = Mapping[str, Mapping[str, str]]
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +40,7 @@ def check_data(execution: Execution, progress: Progress | None = None) -> None:
         Refused: A folder can't be written.
     """
     before = _before(execution.folder)
-    if _is_gone(execution):
+    if is_gone(execution.experiment.data):
         _check_cache(execution, before)
         return
     with _prepared_again(execution, progress) as folder:
@@ -56,31 +59,19 @@ def _before(folder: Path) -> PreparedData | None:
     return None
 
 
-def _is_gone(execution: Execution) -> bool:
-    """Return whether the image folder is missing, or empty as where a disk isn't mounted."""
-    source = execution.experiment.data.source
-    if source == SYNTHETIC:
-        return False
-    folder = Path(source).expanduser()
-    try:
-        return not folder.is_dir() or not any(folder.iterdir())
-    except OSError:
-        return False  # it is there; whoever prepares it says what is wrong
-
-
 def _check_cache(execution: Execution, before: PreparedData | None) -> None:
-    source = execution.experiment.data.source
+    source = before.source if before else execution.experiment.data.source
     if before is None or not _is_whole(before):
         raise DataError(
             "Runs go on with the images that they were begun with.",
             received=f"no images in {source}, and no decoded ones in the cache",
-            hint="bring the folder back, or name its new place as data.source in experiment.json.",
+            hint="bring them back, or name their new place in the data of experiment.json.",
         )
     if any(spec.pipeline == "paper" for spec in execution.remaining()):
         raise DataError(
             "The paper's pipeline reads the image files in every epoch.",
             received=f"no images in {source}",
-            hint="bring the folder back.",
+            hint="bring them back.",
         )
     log.info("%s holds no images; the runs go on with the decoded ones in the cache", source)
 
@@ -131,25 +122,37 @@ def _changed(
     named = _files_changed(old, new) if old else "other images than the records tell of"
     return DataError(
         "Runs go on with the images that they were begun with.",
-        received=named or _setting_changed(before, again),
+        received=named or _setting_changed(before, again) or _splits_changed(old, new),
         hint="put them back, or begin anew with `lungbench run`.",
     )
 
 
-def _files_changed(old: dict[str, str], new: dict[str, str]) -> str:
+def _files_changed(old: _Table, new: _Table) -> str:
     found = {
         "added": new.keys() - old.keys(),
         "removed": old.keys() - new.keys(),
-        "changed": {path for path in old.keys() & new.keys() if old[path] != new[path]},
+        "changed": _differing(old, new, "sha256"),
+        "relabelled": _differing(old, new, "class"),
+        "of another patient": _differing(old, new, "patient"),
     }
     return "; ".join(_listed(paths, what) for what, paths in found.items() if paths)
 
 
-def _files(table: Path) -> dict[str, str]:
-    """Return the hash of each file in a `data_images.csv`; none where it can't be read."""
+def _differing(old: _Table, new: _Table, column: str) -> set[str]:
+    """Return the files that a column says something else of; none where a table lacks it."""
+    return {
+        path
+        for path in old.keys() & new.keys()
+        if column in old[path] and old[path][column] != new[path].get(column)
+    }
+
+
+def _files(table: Path) -> _Table:
+    """Return the rows of a `data_images.csv` by path; none where it can't be read."""
     try:
         with table.open(newline="", encoding="utf-8") as file:
-            return {row["path"]: row["sha256"] for row in csv.DictReader(file)}
+            rows = csv.DictReader(file)
+            return {row["path"]: {name: row[name] for name in _KEPT if name in row} for row in rows}
     except (OSError, ValueError, KeyError, csv.Error):
         return {}
 
@@ -161,13 +164,33 @@ def _listed(paths: Iterable[str], what: str) -> str:
 
 
 def _setting_changed(before: PreparedData | None, again: PreparedData) -> str:
-    """Say what else decides a fingerprint."""
-    if before and before.split_seed != again.split_seed:
-        return f"data.split_seed: {before.split_seed} before, {again.split_seed} now"
-    if before and _sizes(before) != _sizes(again):
+    """Say which setting decides another fingerprint; nothing where none is known to."""
+    if before is None:
+        return ""
+    for key, then, now in (
+        ("data.split_seed", before.split_seed, again.split_seed),
+        ("data.split", before.split, again.split),
+        ("data.kfold", len(before.folds) or "none", len(again.folds) or "none"),
+        ("data.image_size", before.image_size, again.image_size),
+    ):
+        if then != now:
+            return f"{key}: {then} before, {now} now"
+    if _images(before) != _images(again):
+        return "the same files, but another data.per_class or data.brightness"
+    if _sizes(before) != _sizes(again):
         return "the same files, but another data.validation_fraction or data.test_fraction"
+    return ""
+
+
+def _splits_changed(old: _Table, new: _Table) -> str:
+    if moved := _differing(old, new, "split"):
+        return _listed(moved, "in another split")
     return "the same files, decoded or split by another version of lungbench"
 
 
-def _sizes(data: PreparedData) -> dict[Split, int]:
-    return {name: len(rows) for name, rows in data.rows.items()}
+def _images(data: PreparedData) -> int:
+    return len(set().union(*data.rows.values()))
+
+
+def _sizes(data: PreparedData) -> list[dict[Split, int]]:
+    return [{name: len(rows) for name, rows in fold.items()} for fold in (data.rows, *data.folds)]

@@ -63,5 +63,7 @@ def _settings(spec: RunSpec) -> dict[str, Any]:
         "train.learning_rate": spec.learning_rate,
         **{f"train.augmentation.{name}": value for name, value in augmentation.items()},
         "train.weights": spec.weights,
+        "train.preprocess": spec.preprocess,
+        "train.fine_tune": spec.fine_tune,
         "measure.timing_epochs": spec.timing_epochs,
     }

@@ -11,7 +11,7 @@ from lungbench.record import RunRecord, Timing
 from lungbench.stats import geometric_mean
 from reports.full_time import FullTime, full_time, timed_only
 from reports.load import Results, Run
-from reports.predictions import Outcomes, outcomes_of
+from reports.predictions import Outcomes, Turn, outcomes_of
 from reports.quality import Quality, quality_of
 
 Axis = Literal["device", "precision", "pipeline", "backend"]
@@ -80,16 +80,16 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The completed runs of one cell, by repeat.
+    """The completed runs of one cell, by repeat and fold.
 
     Attributes:
-        outcomes: What each run's saved predictions say of each test image, by repeat.
+        outcomes: What each run's saved predictions say of each test image, by repeat and fold.
     """
 
     key: CellKey
     name: Name
     runs: tuple[RunRecord, ...]
-    outcomes: Mapping[int, Outcomes] = field(default_factory=dict)
+    outcomes: Mapping[Turn, Outcomes] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -166,14 +166,25 @@ def cells_of(executions: Sequence[Results]) -> list[Cell]:
 
 
 def _cell(key: CellKey, name: Name, found: Sequence[Run]) -> Cell:
-    runs = sorted(found, key=lambda run: run.record.spec.repeat)
-    outcomes = {run.record.spec.repeat: outcomes_of(run) for run in runs}
+    runs = sorted(found, key=lambda run: turn_of(run.record))
+    outcomes = {turn_of(run.record): outcomes_of(run) for run in runs}
     return Cell(
         key,
         name,
         tuple(run.record for run in runs),
-        {repeat: each for repeat, each in outcomes.items() if each},
+        {turn: each for turn, each in outcomes.items() if each},
     )
+
+
+def turn_of(record: RunRecord) -> Turn:
+    """Return which of its cell's runs this is: its repeat and its fold."""
+    return record.spec.repeat, record.spec.fold or 0
+
+
+def turn_text(record: RunRecord) -> str:
+    """Write which of its cell's runs this is: `2`, or `2, fold 3`."""
+    repeat, fold = turn_of(record)
+    return f"{repeat}, fold {fold}" if fold else str(repeat)
 
 
 def key_of(execution: Results, record: RunRecord) -> CellKey:

@@ -59,6 +59,11 @@ def seconds(value: float | None) -> str:
     return MISSING if value is None else f"{significant(value)} s"
 
 
+def milliseconds(value: float | None) -> str:
+    """Write a short duration to be compared with others, always in milliseconds: `4.13 ms`."""
+    return MISSING if value is None else f"{significant(value * 1000)} ms"
+
+
 def duration(value: float | None) -> str:
     """Write a duration to be read alone: `310 ms`, `4.13 s`, `4 min 12 s`, `1 h 20 min`."""
     if value is None or not math.isfinite(value):

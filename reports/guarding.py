@@ -1,17 +1,18 @@
-"""The guards of a report: on its times, judged from records, and on the work of both sides."""
+"""The guards of a report: on its times, on the work of both sides, and on its images."""
 
 from collections.abc import Sequence
 
 from lungbench.guards import Guard, Outcome, guards
 from reports import format as fmt
+from reports.audit_guards import audit_guards
 from reports.comparison import Study
 from reports.load import Results
 
 
 def guards_of(executions: Sequence[Results], study: Study) -> tuple[Guard, ...]:
-    """Return every guard of a report: as the core's table has them, then the same work."""
+    """Return every guard: as the core's table has them, then the same work, then the images."""
     judged = guards([run.record for run in execution.completed] for execution in executions)
-    return (*judged, *_same_work(study))
+    return (*judged, *_same_work(study), *audit_guards(executions, study))
 
 
 def with_outcome(found: Sequence[Guard], outcome: Outcome) -> tuple[Guard, ...]:

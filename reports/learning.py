@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 from lungbench.record import RunRecord
 from lungbench.stats import Speedup, speedup
 from reports.comparison import Cell, Comparison
+from reports.repeats import repeats_of
 
 # Targets are multiples of this share.
 _STEP = 0.05
@@ -20,6 +21,7 @@ class Reach:
 
     Attributes:
         reached: Whether an epoch ended with it.
+        fold: Of a cross-validation; 0 without one.
         epochs: Epochs until then, or all epochs where none did.
         train_s: Training time of those epochs, the first one's tracing included; without
             start-up, validation and checkpoints.
@@ -29,6 +31,7 @@ class Reach:
     reached: bool
     epochs: int
     train_s: float
+    fold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +97,13 @@ def target_of(baseline: Cell) -> float | None:
 
 
 def accuracy_spread(cell: Cell) -> Spread | None:
-    """Return the spread of the test accuracy over a cell's runs."""
-    return spread([run.metrics.overall_accuracy for run in cell.runs if run.metrics])
+    """Return the spread of the test accuracy over a cell's repeats."""
+    return spread([each.accuracy for each in repeats_of(cell.runs)])
 
 
 def training_spread(cell: Cell) -> Spread | None:
     """Return the spread of the last epoch's training accuracy."""
-    last = [run.epochs[-1].accuracy for run in cell.runs if run.epochs]
+    last = [each.training_accuracy for each in repeats_of(cell.runs)]
     return spread([each for each in last if each is not None])
 
 
@@ -110,8 +113,13 @@ def gap_spread(cell: Cell) -> Spread | None:
     Training accuracy is the running mean of an epoch over augmented images with dropout on, so
     the gap comes out smaller than the networks' true one, and may be negative.
     """
-    gaps = [_gap(run) for run in cell.runs]
-    return spread([each for each in gaps if each is not None])
+    return spread(
+        [
+            each.training_accuracy - each.accuracy
+            for each in repeats_of(cell.runs)
+            if each.training_accuracy is not None
+        ]
+    )
 
 
 def spread(values: list[float]) -> Spread | None:
@@ -120,13 +128,6 @@ def spread(values: list[float]) -> Spread | None:
         return None
     deviation = stdev(values) if len(values) > 1 else None
     return Spread(fmean(values), deviation, min(values), max(values), len(values))
-
-
-def _gap(run: RunRecord) -> float | None:
-    accuracy = run.epochs[-1].accuracy if run.epochs else None
-    if accuracy is None or run.metrics is None:
-        return None
-    return accuracy - run.metrics.overall_accuracy
 
 
 def _accuracies(run: RunRecord) -> list[float]:
@@ -157,6 +158,7 @@ def _reach(run: RunRecord, target: float) -> Reach:
         reached=until is not None,
         epochs=len(trained),
         train_s=math.fsum(epoch.train_s for epoch in trained),
+        fold=run.spec.fold or 0,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lungbench.data.audit import AUDIT_FILE, Audit, read_audit
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.data.images_csv import IMAGES_FILE
 from lungbench.errors import DataError, LungbenchError
@@ -64,6 +65,7 @@ class Results:
         runs: The readable records, sorted by folder name.
         failures: Every run without a result, with its reason.
         notes: What could not be read, one sentence each.
+        audit: What was found out about the images; None where they were not audited.
     """
 
     folder: Path
@@ -73,6 +75,7 @@ class Results:
     runs: tuple[Run, ...]
     failures: tuple[Failure, ...]
     notes: tuple[str, ...]
+    audit: Audit | None = None
 
     @property
     def name(self) -> str:
@@ -101,6 +104,7 @@ def load(results: Path) -> Results:
     notes: list[str] = []
     experiment = _experiment(folder, notes)
     data = _data(folder, notes)
+    audit = _audit(folder, notes)
     runs, broken = _runs(folder)
     return Results(
         folder=folder,
@@ -114,6 +118,7 @@ def load(results: Path) -> Results:
             *_never_started(folder, experiment),
         ),
         notes=tuple(notes),
+        audit=audit,
     )
 
 
@@ -159,6 +164,14 @@ def _data(folder: Path, notes: list[str]) -> PreparedData | None:
         notes.append(
             f"{DATA_FILE} can't be read, so what is said of the data comes from the records."
         )
+    return None
+
+
+def _audit(folder: Path, notes: list[str]) -> Audit | None:
+    try:
+        return read_audit(folder)
+    except DataError:
+        notes.append(f"{AUDIT_FILE} can't be read, so nothing is said of what the images share.")
     return None
 
 

@@ -11,6 +11,9 @@ from reports.load import Run
 # Whether each test image was diagnosed rightly, by its path.
 Outcomes = Mapping[str, bool]
 
+# A repeat and its fold; 0 without cross-validation.
+Turn = tuple[int, int]
+
 
 def outcomes_of(run: Run) -> Outcomes | None:
     """Read what a run's predictions say of each test image.
@@ -29,20 +32,27 @@ def outcomes_of(run: Run) -> Outcomes | None:
     return outcomes if len(outcomes) == len(rows) and _fit(outcomes, run.record.metrics) else None
 
 
-def pair_up(baseline: Mapping[int, Outcomes], other: Mapping[int, Outcomes]) -> dict[int, Pair]:
-    """Pair the two sides' networks by repeat, and their images by path.
+def pair_up(baseline: Mapping[Turn, Outcomes], other: Mapping[Turn, Outcomes]) -> dict[int, Pair]:
+    """Pair the two sides' networks by repeat and fold, and their images by path.
 
-    A repeat counts where both sides have it, with the same images as the first such repeat.
+    The folds of a repeat test different images, which are put together: each is one diagnosis by
+    the network that was not trained on it. A repeat counts where both sides have it, with the same
+    images as the first of those that have most.
     """
-    shared = sorted(baseline.keys() & other.keys())
-    images = sorted(baseline[shared[0]]) if shared else []
+    pooled: dict[int, dict[str, tuple[bool, bool]]] = {}
+    for turn in sorted(baseline.keys() & other.keys()):
+        here, there = baseline[turn], other[turn]
+        if here.keys() == there.keys():
+            pool = pooled.setdefault(turn[0], {})
+            pool |= {path: (right, there[path]) for path, right in here.items()}
+    most: dict[str, tuple[bool, bool]] = max(pooled.values(), key=len, default={})
+    images = sorted(most)
     return {
         repeat: Pair(
-            tuple(baseline[repeat][path] for path in images),
-            tuple(other[repeat][path] for path in images),
+            tuple(pool[path][0] for path in images), tuple(pool[path][1] for path in images)
         )
-        for repeat in shared
-        if baseline[repeat].keys() == other[repeat].keys() == set(images)
+        for repeat, pool in pooled.items()
+        if sorted(pool) == images
     }
 
 

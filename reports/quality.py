@@ -9,6 +9,7 @@ from typing import Literal
 from lungbench.agreement import Pair, holm, mcnemar, paired_interval, smallest_of
 from lungbench.record import Metrics, RunRecord
 from lungbench.stats import Interval, wilson
+from reports.repeats import repeats_of
 
 # Two accuracies within this are as good as equal; a wider interval can't tell. 5 points: the
 # paper's own devices differ by 0.8 (VGG16) to 14.4 points (InceptionV3).
@@ -21,11 +22,11 @@ class Quality:
     """How well the runs of a cell diagnose the same test images.
 
     Attributes:
-        accuracy: Mean overall accuracy of the runs.
+        accuracy: Mean overall accuracy of the repeats.
         interval: Wilson's interval of that mean on the test images; repeats share the images,
             so they don't make it narrower.
-        accuracies: Overall accuracy of each run.
-        images: Test images.
+        accuracies: Overall accuracy of each repeat, over the test images of all its folds.
+        images: Test images, of all folds.
         largest_class: Share of the most frequent class, which naming it always would score.
     """
 
@@ -94,20 +95,18 @@ class QualityVerdict:
 
 def quality_of(runs: Sequence[RunRecord]) -> Quality | None:
     """Return the quality of a cell, or None where no run was evaluated."""
-    metrics = [run.metrics for run in runs if run.metrics]
-    if not metrics:
+    repeats = repeats_of(runs)
+    if not repeats or not repeats[0].images:
         return None
-    images = sum(map(sum, metrics[0].confusion))
-    if images == 0:
-        return None
-    accuracies = tuple(each.overall_accuracy for each in metrics)
+    images = repeats[0].images
+    accuracies = tuple(each.accuracy for each in repeats)
     accuracy = fmean(accuracies)
     return Quality(
         accuracy=accuracy,
         interval=wilson(round(accuracy * images), images),
         accuracies=accuracies,
         images=images,
-        largest_class=max(map(sum, metrics[0].confusion)) / images,
+        largest_class=max(map(sum, repeats[0].confusion)) / images,
     )
 
 

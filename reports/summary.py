@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from lungbench.execution import SUMMARY_FILE
 from lungbench.files import write_atomically
 from lungbench.frozen import Frozen
 from lungbench.guards import Guard
@@ -19,8 +20,6 @@ from reports.summary_figures import (
     FailureFigures,
     GuardFigures,
 )
-
-SUMMARY_FILE = "summary.json"
 
 CONFIDENCE = 0.95
 

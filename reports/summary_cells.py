@@ -34,7 +34,7 @@ def cell_figures(comparison: Comparison) -> CellFigures:
     return CellFigures(
         **_place(cell),
         runs=tuple(run.run_id for run in cell.runs),
-        repeats=len(cell.runs),
+        repeats=len({run.spec.repeat for run in cell.runs}),
         baseline=comparison.is_baseline,
         first_epoch_s=cell.first_epoch_s,
         steady_epoch_s=cell.steady_epoch_s,

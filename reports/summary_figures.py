@@ -59,6 +59,7 @@ class ReachFigures(Frozen):
     reached: bool
     epochs: int
     train_s: float
+    fold: int = 0
 
 
 class TimeToAccuracyFigures(Frozen):

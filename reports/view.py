@@ -9,14 +9,19 @@ from reports import format as fmt
 from reports.blocks import Figure
 from reports.comparison import Study, compare
 from reports.load import Failure, Results
+from reports.sections.audit import TITLE as AUDIT
+from reports.sections.audit import AuditOf, audits
 from reports.sections.curves import curves
 from reports.sections.data import DataOf, data
 from reports.sections.diagnosis import Diagnosis, diagnosis
 from reports.sections.epochs import TITLE as EPOCHS
 from reports.sections.epochs import EpochUse, epochs
+from reports.sections.latency import ToDiagnose, latency
 from reports.sections.published import Published, published
 from reports.sections.reproduce import Reproduce, reproduce
 from reports.sections.resources import ResourceUse, resources
+from reports.sections.shortcuts import TITLE as SHORTCUTS
+from reports.sections.shortcuts import Shortcuts, shortcuts
 from reports.sections.speed import Speed, speed
 from reports.sections.trust import TITLE as TRUST
 from reports.sections.trust import Trust, trust
@@ -28,10 +33,12 @@ SECTIONS = (
     ("trust", TRUST),
     ("speed", "Speed-up"),
     ("diagnosis", "Diagnosis"),
+    ("shortcuts", SHORTCUTS),
     ("curves", "Learning curves"),
     ("epochs", EPOCHS),
     ("resources", "Resources over time"),
     ("data", "Data"),
+    ("audit", AUDIT),
     ("failures", "Failed and skipped runs"),
     ("published", "What the paper published"),
     ("reproduce", "Reproduce"),
@@ -65,11 +72,14 @@ class Page:
     verdict: Verdict
     trust: Trust
     speed: Speed
+    latency: ToDiagnose | None
     diagnosis: Diagnosis
+    shortcuts: Shortcuts
     curves: Figure | None
     epochs: EpochUse
     resources: ResourceUse
     data: tuple[DataOf, ...]
+    audits: tuple[AuditOf, ...]
     failures: tuple[tuple[str, tuple[Failure, ...]], ...]
     published: Published
     reproduce: Reproduce
@@ -79,20 +89,24 @@ def page(executions: Sequence[Results], now: datetime) -> Page:
     """Build the page of one or several executions."""
     study = compare(executions)
     trusted = trust(executions, study)
+    without_lungs = shortcuts(executions, study)
     return Page(
         title=fmt.listed(list(dict.fromkeys(_name(each) for each in executions))),
         subtitle=_subtitle(executions, study),
         several=len(executions) > 1,
         rendered=f"Rendered {fmt.moment(now)} by lungbench {__version__}.",
         sections=tuple(Section(anchor, title) for anchor, title in SECTIONS),
-        verdict=verdict(executions, study, trusted),
+        verdict=verdict(executions, study, trusted, without_lungs),
         trust=trusted,
         speed=speed(study),
-        diagnosis=diagnosis(study),
+        latency=latency(study),
+        diagnosis=diagnosis(study, executions),
+        shortcuts=without_lungs,
         curves=curves(study),
         epochs=epochs(study),
         resources=resources(executions, study),
         data=data(executions),
+        audits=audits(executions),
         failures=tuple((each.name, each.failures) for each in executions if each.failures),
         published=published(),
         reproduce=reproduce(executions),

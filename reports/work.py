@@ -10,7 +10,16 @@ _DECISIVE = ("lungbench", "python", "keras", "numpy", "pillow")
 _OF_BACKEND = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}
 
 # Settings that decide who does the work and how often, or that have words of their own below.
-_NO_WORK = {"model", "device", "repeat", "seed", "timing_epochs", "augmentation", "weights"}
+_NO_WORK = {
+    "model",
+    "device",
+    "repeat",
+    "fold",
+    "seed",
+    "timing_epochs",
+    "augmentation",
+    "weights",
+}
 
 
 @dataclass(frozen=True, slots=True)

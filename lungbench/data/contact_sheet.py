@@ -11,8 +11,7 @@ import numpy as np
 from PIL import Image
 
 from lungbench.data.contents import read_content
-from lungbench.data.decode import UnreadableImage, unheard_advice
-from lungbench.data.decode import grey_of_bytes
+from lungbench.data.decode import UnreadableImage, grey_of_bytes, unheard_advice
 from lungbench.data.inspect import Inspection
 from lungbench.data.threads import map_in_threads
 

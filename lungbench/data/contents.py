@@ -8,9 +8,11 @@ four alike. Deleting the memory (`seen-*.npy`) hashes everything anew.
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from lungbench.data.decode import UnreadableImage, in_words, read_file
@@ -21,6 +23,8 @@ from lungbench.data.threads import map_in_threads
 
 _SEEN = np.dtype([("path", "u8"), ("stamp", "i8", 3), ("sha256", "S32")])
 """One file that was seen; its path as the first 8 bytes of the path's SHA-256."""
+
+_AT_ONCE = 4096
 
 
 class Memory:
@@ -43,23 +47,51 @@ class Memory:
 
     def keep(self, files: FileTable) -> None:
         """Remember these files and forget all others."""
-        read = np.flatnonzero(files.digests)
-        keys = np.fromiter((_key(files.paths[position]) for position in read), np.uint64, len(read))
+        read = np.flatnonzero(files.read)
+        keys = np.fromiter(
+            (_key(files.paths[position]) for position in read.data), np.uint64, len(read)
+        )
         order = np.argsort(keys)
-        seen = np.zeros(len(read), dtype=_SEEN)
-        seen["path"] = keys[order]
-        seen["stamp"] = files.stamps[read[order]]
-        seen["sha256"] = files.digests[read[order]]
-        if not np.array_equal(seen, self._seen):
-            with new_file(self._path) as temporary, temporary.open("wb") as file:
-                np.save(file, seen)
+        positions = read[order]
+        if len(positions) == len(self._seen) and all(
+            np.array_equal(piece, self._seen[start : start + len(piece)])
+            for start, piece in _pieces(files, keys[order], positions)
+        ):
+            return
+        with new_file(self._path) as temporary, temporary.open("wb") as file:
+            npy.write_array_header_1_0(
+                file,
+                {
+                    "descr": npy.dtype_to_descr(_SEEN),
+                    "fortran_order": False,
+                    "shape": (len(positions),),
+                },
+            )
+            for _, piece in _pieces(files, keys[order], positions):
+                file.write(piece.tobytes())
 
     def _read(self) -> NDArray[np.void]:
+        """Map what is remembered into memory; an array of it would be 64 bytes a file."""
         try:
-            seen = np.load(self._path)
+            seen = np.load(self._path, mmap_mode="r")
         except (OSError, EOFError, ValueError):
             return np.zeros(0, dtype=_SEEN)
-        return seen if seen.dtype == _SEEN else np.zeros(0, dtype=_SEEN)
+        return seen if seen.dtype == _SEEN and seen.ndim == 1 else np.zeros(0, dtype=_SEEN)
+
+
+def _pieces(
+    files: FileTable, keys: NDArray[np.uint64], positions: NDArray[np.int64]
+) -> Iterator[tuple[int, NDArray[np.void]]]:
+    """Yield what is remembered of these files, some at a time."""
+    for start in range(0, len(positions), _AT_ONCE):
+        some = positions[start : start + _AT_ONCE].tolist()
+        seen = np.zeros(len(some), dtype=_SEEN)
+        seen["path"] = keys[start : start + _AT_ONCE]
+        for place, position in enumerate(some):
+            if content := files.content(position):
+                seen["stamp"][place] = content.stamp
+                seen["sha256"][place] = content.sha256
+        yield start, seen
 
 
 def read_content(source: Path, path: str) -> tuple[bytes, Content]:
@@ -75,13 +107,16 @@ def read_content(source: Path, path: str) -> tuple[bytes, Content]:
 def read_contents(source: Path, files: FileTable, memory: Memory) -> None:
     """Find out what each file holds, reading those that changed since they were last seen."""
 
-    def content(path: str) -> Content | UnreadableImage:
+    def content(position: int) -> Content | UnreadableImage:
+        if refused := files.refusal(position):
+            return refused
+        path = files.paths[position]
         try:
             return _recalled(source, path, memory) or read_content(source, path)[1]
         except UnreadableImage as error:
             return error
 
-    for position, found in enumerate(map_in_threads(content, files.paths)):
+    for position, found in enumerate(map_in_threads(content, range(len(files)))):
         if isinstance(found, Content):
             files.enter(position, found, None)
         else:

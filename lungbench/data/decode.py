@@ -1,9 +1,6 @@
 """One decoder for training and for prediction: any image file becomes one grey square.
 
-Grey is Pillow's `convert("L")` (ITU-R 601 luma), as in the paper's section III.A, where that is
-sound. It is not for pixels deeper than 8 bits (Pillow clips them to white), which are scaled by
-the range that their file states, nor for transparent ones: those lie on black, the colour of a
-radiograph where nothing was exposed, and never show the colour hidden beneath.
+What grey is stands in `lungbench.data.grey`, and for DICOM in `lungbench.data.dicom`.
 
 The square is stretched, as the paper's `target_size=(224, 224)` does (section III.C): cropping
 would lose costophrenic angles and padding would tell the network how each clinic crops. The
@@ -24,49 +21,48 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from lungbench.data.dicom import is_dicom, read_dicom
+from lungbench.data.grey import to_grey
 from lungbench.data.pixel_view import pixel_view
-from lungbench.errors import DataError
+from lungbench.data.unreadable import NotAnImage, UnreadableImage, check_size, too_large
 
-DECODER_VERSION = 1
-"""Changes whenever the same file would give other pixels."""
+__all__ = [
+    "DECODER_VERSION",
+    "FORMATS",
+    "MAX_FILE_BYTES",
+    "Decoded",
+    "ImageFacts",
+    "NotAnImage",
+    "UnreadableImage",
+    "decode",
+    "decode_bytes",
+    "examine_bytes",
+    "in_words",
+    "read_bytes",
+    "read_file",
+    "sha256",
+    "unheard_advice",
+]
+
+DECODER_VERSION = 2
+"""Changes whenever the same file would give other pixels: 2 since pixels of 16 bits are scaled by
+the depth that is really used, and since DICOM is read."""
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
-"""What is read, recognised by content; of several frames, the first."""
-
-MIN_SIDE = 16
-MAX_PIXELS = 64_000_000
-"""Three times the largest digitised film, and below Pillow's own warning about bombs."""
+"""What Pillow reads, recognised by content; of several frames, the first. What none of them is
+may be DICOM: a file that is both is not taken for DICOM."""
 
 MAX_FILE_BYTES = 512 * 2**20
 
 _CHECKSUMMED = "PNG"
+_DICOM = "DICOM"
 _UPRIGHT = 1
-_TIFF_BITS_PER_SAMPLE = 258
-_TIFF_PHOTOMETRIC = 262
-_TIFF_WHITE_IS_ZERO = 0
-_DICOM_AT = slice(128, 132)
-
-
-class UnreadableImage(DataError):
-    """A file that can't be used as an image.
-
-    Args:
-        reason: Why, in a few words that are the same on every machine.
-    """
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__("An image file must be readable.", received=reason)
-
-
-class NotAnImage(UnreadableImage):
-    """A file whose content is no image format that is read here."""
 
 
 class ImageFacts(NamedTuple):
@@ -75,8 +71,9 @@ class ImageFacts(NamedTuple):
     Attributes:
         width: In pixels, the way up that a person sees it.
         height: Likewise.
-        mode: Pillow's name of the pixel layout, such as `L`, `RGB`, `P` or `I;16`.
-        format: Pillow's name of the file format, from the content.
+        mode: Pillow's name of the pixel layout, such as `L`, `RGB`, `P` or `I;16`, or DICOM's;
+            with the bits that are really used where the file has room for more.
+        format: Pillow's name of the file format, or `DICOM`, from the content.
         mean_grey: Mean over the original's pixels after conversion to grey, 0 to 255; the paper's
             measure of quality (section III.A).
     """
@@ -111,9 +108,27 @@ def decode_bytes(content: bytes, image_size: int) -> Decoded:
     Raises:
         UnreadableImage: It isn't an image, or a damaged or absurd one.
     """
-    grey, facts = _grey(content)
+    grey, facts = grey_of_bytes(content)
     square = grey.resize((image_size, image_size), Image.Resampling.BILINEAR)
     return Decoded(pixel_view(square), facts)
+
+
+def grey_of_bytes(content: bytes) -> tuple[Image.Image, ImageFacts]:
+    """Return an image file's picture, 8-bit grey in the file's own size, and its facts.
+
+    Raises:
+        UnreadableImage: It isn't an image, or a damaged or absurd one.
+    """
+    try:
+        return _from_pillow(content)
+    except UnreadableImage:
+        raise
+    except UnidentifiedImageError:
+        return _from_dicom(content)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UnreadableImage(too_large()) from None
+    except Exception as error:  # damaged files make Pillow's plugins raise nearly anything
+        raise UnreadableImage(f"damaged: {_words_of(error)}") from None
 
 
 def examine_bytes(content: bytes) -> ImageFacts:
@@ -122,7 +137,7 @@ def examine_bytes(content: bytes) -> ImageFacts:
     Raises:
         UnreadableImage: It isn't an image, or a damaged or absurd one.
     """
-    return _grey(content)[1]
+    return grey_of_bytes(content)[1]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -193,20 +208,25 @@ def in_words(error: OSError) -> str:
     return text[0].lower() + text[1:]
 
 
-def _grey(content: bytes) -> tuple[Image.Image, ImageFacts]:
-    try:
-        with _intact(content) as image:
-            image.load()
-            upright = _upright(_to_grey(image), image)
-            return upright, _facts(upright, image.mode, image.format or "")
-    except UnreadableImage:
-        raise
-    except UnidentifiedImageError:
-        raise NotAnImage(_unidentified(content)) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UnreadableImage(_too_large()) from None
-    except Exception as error:  # damaged files make Pillow's plugins raise nearly anything
-        raise UnreadableImage(f"damaged: {error or type(error).__name__}") from None
+def _words_of(error: Exception) -> str:
+    """Return what Pillow says of damage; other errors are its code's, and tell nobody anything."""
+    told = str(error) if isinstance(error, OSError | SyntaxError | ValueError) else ""
+    return told or "it isn't built as its format says"
+
+
+def _from_pillow(content: bytes) -> tuple[Image.Image, ImageFacts]:
+    with _intact(content) as image:
+        image.load()
+        grey, layout = to_grey(image)
+        upright = _upright(grey, image)
+        return upright, _facts(upright, layout, image.format or "")
+
+
+def _from_dicom(content: bytes) -> tuple[Image.Image, ImageFacts]:
+    if not is_dicom(content):
+        raise NotAnImage("not an image, or damaged from the first bytes on")
+    grey, layout = read_dicom(content)
+    return grey, _facts(grey, layout, _DICOM)
 
 
 def _intact(content: bytes) -> Image.Image:
@@ -220,25 +240,8 @@ def _intact(content: bytes) -> Image.Image:
 
 def _opened(content: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(content), formats=FORMATS)
-    _check_size(*image.size)
+    check_size(*image.size)
     return image
-
-
-def _unidentified(content: bytes) -> str:
-    if content[_DICOM_AT] == b"DICM":
-        return "DICOM isn't read; export it as PNG"
-    return "not an image, or damaged from the first bytes on"
-
-
-def _too_large() -> str:
-    return f"more than {MAX_PIXELS // 10**6} million pixels"
-
-
-def _check_size(width: int, height: int) -> None:
-    if min(width, height) < MIN_SIDE:
-        raise UnreadableImage(f"{width} x {height} pixels; at least {MIN_SIDE} a side are needed")
-    if width * height > MAX_PIXELS:
-        raise UnreadableImage(_too_large())
 
 
 def _facts(grey: Image.Image, mode: str, file_format: str) -> ImageFacts:
@@ -263,46 +266,3 @@ def _upright(grey: Image.Image, image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(turned)
     except Exception:  # a garbled EXIF block fails in many ways and says nothing about the pixels
         return grey
-
-
-def _to_grey(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise UnreadableImage("floating-point pixels, whose range the file doesn't state")
-    if image.mode.startswith("I"):
-        return _scaled_to_8_bits(image)
-    if image.has_transparency_data:
-        return _on_black(image).convert("L")
-    return image if image.mode == "L" else image.convert("L")
-
-
-def _on_black(image: Image.Image) -> Image.Image:
-    layered = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layered.size, "black"), layered)
-
-
-def _scaled_to_8_bits(image: Image.Image) -> Image.Image:
-    white = _white_level(image)
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > white:
-        raise UnreadableImage(f"pixels outside the file's stated range of 0 to {white}")
-    grey = ((values * 255 + white // 2) // white).astype(np.uint8)
-    return Image.fromarray(255 - grey if _white_is_zero(image) else grey)
-
-
-def _white_level(image: Image.Image) -> int:
-    """Return the value that means white: 65535, or what a TIFF of fewer bits can hold."""
-    bits = _tiff_tag(image, _TIFF_BITS_PER_SAMPLE, default=16)
-    if bits > 16:  # noqa: PLR2004 - deeper integers are scaled by no convention
-        raise UnreadableImage(f"{bits}-bit pixels, whose range the file doesn't state")
-    return int(2**bits - 1)
-
-
-def _white_is_zero(image: Image.Image) -> bool:
-    # Pillow inverts such TIFFs itself up to 8 bits, but not at 16.
-    return _tiff_tag(image, _TIFF_PHOTOMETRIC, default=1) == _TIFF_WHITE_IS_ZERO
-
-
-def _tiff_tag(image: Image.Image, tag: int, default: int) -> int:
-    tags = getattr(image, "tag_v2", {})
-    value = tags.get(tag, default)
-    return cast("int", value[0] if isinstance(value, tuple) else value)

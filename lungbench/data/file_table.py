@@ -1,23 +1,28 @@
-"""What is known of every file of a source, in 90 bytes a file beside its path.
+"""What is known of every file of a source.
 
-As objects it would be 2,000: a hundred thousand files would then take several times the memory of
-everything else that prepares them.
+As objects it would take 2,000 bytes a file: a hundred thousand files would then need several
+times the memory of everything else that prepares them. Here it is 12 beside the path, and 78 in a
+file on disk, or in memory as well.
 """
 
 from array import array
-from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Generic, NamedTuple, Self, TypeVar
+from pathlib import Path, PurePosixPath
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lungbench.data.decode import ImageFacts, NotAnImage, UnreadableImage
 from lungbench.data.listing import FoundFile
+from lungbench.data.packed import Paths
+from lungbench.data.records import Records
+from lungbench.record import Split
 
 NOT_AN_IMAGE = "not an image file"
+MEAN_GREY = "{mean_grey}"
+"""Stands in the reason of many files for the mean grey of each."""
 
 Outcome = ImageFacts | UnreadableImage
 """What came of decoding a file."""
@@ -28,21 +33,28 @@ Stamp = tuple[int, int, int]
 _IMAGE_SUFFIXES = frozenset(
     (".bmp", ".dcm", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
-_DIGEST_BYTES = 32
+# Two kinds of records, as numpy and as `struct` have them.
+_CONTENT = np.dtype([("sha256", "S32"), ("stamp", "<i8", 3)])
+_CONTENT_PACKING = "<32s3q"
+_FACTS = np.dtype([("width", "<u4"), ("height", "<u4"), ("mean_grey", "<f8")])
+_FACTS_PACKING = "<IId"
 
 Value = TypeVar("Value", bound=Hashable)
 
 
 class IndexedFile(NamedTuple):
-    """One file below a class folder.
+    """One file of a source.
 
     Attributes:
         path: Relative to the source, with forward slashes.
-        class_name: The class folder it lies in.
+        class_name: Its class.
         sha256: Of its bytes, in hexadecimal; None where they can't be read.
         size_bytes: Likewise.
         facts: What the image is; None where it can't be decoded.
         reason: Why it is left out; None where it is kept.
+        collection: The data set that it comes from; None where nothing tells.
+        patient: Likewise, whose it is.
+        view: Likewise, how it was taken.
     """
 
     path: str
@@ -51,6 +63,9 @@ class IndexedFile(NamedTuple):
     size_bytes: int | None
     facts: ImageFacts | None = None
     reason: str | None = None
+    collection: str | None = None
+    patient: str | None = None
+    view: str | None = None
 
     @property
     def kept(self) -> bool:
@@ -80,32 +95,53 @@ class FileTable:
     """All files of a source; a sequence of `IndexedFile`.
 
     Args:
-        found: The files by class and path, of which nothing else is known yet.
+        found: The files, of which nothing else is known yet.
+        folder: Where a temporary file has room for what is known of them; None keeps it in memory.
 
     Attributes:
         paths: Of each file, as the system spells it.
         class_names: Sorted.
         labels: Position of each file's class in these.
-        digests: SHA-256 of each file, empty where it isn't known; numpy cuts zeros off its end.
-        stamps: Of each file when it was read, file x 3.
+        read: Whether what each file holds is known.
+        patients: Of each file that a manifest has one for.
+        collections: Likewise.
+
+    Raises:
+        OSError: The temporary file can't be made.
     """
 
-    def __init__(self, found: Iterable[FoundFile]) -> None:
-        self.paths: list[str] = []
+    def __init__(self, found: Iterable[FoundFile], folder: Path | None = None) -> None:
+        self.paths = Paths()
+        self.patients: Repeated[str] = Repeated()
+        self.collections: Repeated[str] = Repeated()
+        self._views: Repeated[str] = Repeated()
+        self._splits: Repeated[Split] = Repeated()
+        self._failures: Repeated[_Failure] = Repeated()
+        self._refused: set[int] = set()
+        self.class_names, self.labels = self._listed(found)
+        files = len(self.paths)
+        self._kinds: Repeated[tuple[str, str]] = Repeated(files)
+        self.read = np.zeros(files, dtype=bool)
+        self._contents = Records(_CONTENT, _CONTENT_PACKING, files, folder)
+        self._facts = Records(_FACTS, _FACTS_PACKING, files, folder)
+
+    def _listed(self, found: Iterable[FoundFile]) -> tuple[tuple[str, ...], NDArray[np.uint16]]:
+        """Write down where each file was found; return the classes, and which each is of."""
         numbers: dict[str, int] = {}
-        labels = array("q")
-        for file in found:
+        labels = array("H")
+        for position, file in enumerate(found):
             self.paths.append(file.path)
             labels.append(numbers.setdefault(file.class_name, len(numbers)))
-        files = len(self.paths)
-        self.class_names = tuple(numbers)
-        self.labels: NDArray[np.int64] = np.array(labels, dtype=np.int64)
-        self.digests = np.zeros(files, dtype=f"S{_DIGEST_BYTES}")
-        self.stamps = np.zeros((files, 3), dtype=np.int64)
-        self._sides = np.zeros((files, 2), dtype=np.uint32)
-        self._mean_greys = np.zeros(files)
-        self._kinds: _Repeated[tuple[str, str]] = _Repeated(files)
-        self._failures: _Repeated[_Failure] = _Repeated(files)
+            self.patients.set(position, file.patient)
+            self.collections.set(position, file.collection)
+            self._views.set(position, file.view)
+            self._splits.set(position, file.split)
+            if file.reason:
+                self._failures.set(position, _Failure(file.reason))
+                self._refused.add(position)
+        names = sorted(numbers)
+        sorted_numbers = np.array([names.index(name) for name in numbers], dtype=np.uint16)
+        return tuple(names), sorted_numbers[np.frombuffer(labels, np.uint16)]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -114,23 +150,43 @@ class FileTable:
         return map(self.__getitem__, range(len(self)))
 
     def __getitem__(self, position: int) -> IndexedFile:
-        known = bool(self.digests[position])
+        content = self.content(position)
         return IndexedFile(
             path=self.paths[position].encode(errors="backslashreplace").decode(),
             class_name=self.class_name(position),
-            sha256=self.sha256(position) if known else None,
-            size_bytes=int(self.stamps[position, 0]) if known else None,
-            facts=self._facts(position),
+            sha256=content.sha256.hex() if content else None,
+            size_bytes=content.stamp[0] if content else None,
+            facts=self._facts_of(position),
             reason=self._reason(position),
+            collection=self.collections[position],
+            patient=self.patients[position],
+            view=self._views[position],
         )
 
     def class_name(self, position: int) -> str:
         """Return the class of a file."""
         return self.class_names[int(self.labels[position])]
 
+    def split(self, position: int) -> Split | None:
+        """Return the split that the source has a file in; None where it says none."""
+        return self._splits[position]
+
+    def content(self, position: int) -> Content | None:
+        """Return what a file held; None where it was not read."""
+        if not self.read[position]:
+            return None
+        sha256, *stamp = self._contents[position]
+        return Content(sha256, (stamp[0], stamp[1], stamp[2]))
+
     def sha256(self, position: int) -> str:
-        """Return the SHA-256 of a file that was read, in hexadecimal."""
-        return bytes(self.digests[position]).ljust(_DIGEST_BYTES, b"\0").hex()
+        """Return the SHA-256 of a file that was read, in hexadecimal.
+
+        Raises:
+            LookupError: It was not.
+        """
+        if content := self.content(position):
+            return content.sha256.hex()
+        raise LookupError(self.paths[position])
 
     def outcome(self, position: int) -> Outcome:
         """Return what came of decoding a file that was read, whatever its name and class.
@@ -138,21 +194,26 @@ class FileTable:
         Raises:
             LookupError: It was not decoded yet.
         """
-        if facts := self._facts(position):
+        if facts := self._facts_of(position):
             return facts
         if failure := self._failures[position]:
             return failure.as_error()
         raise LookupError(self.paths[position])
 
+    def refusal(self, position: int) -> UnreadableImage | None:
+        """Return why a file may not be opened; None where it may."""
+        failure = self._failures[position] if position in self._refused else None
+        return failure.as_error() if failure else None
+
     @property
     def decoded(self) -> NDArray[np.bool_]:
         """Whether each file could be decoded."""
-        return np.not_equal(self._sides[:, 0], 0)
+        return np.not_equal(self._kinds.numbers(len(self)), 0)
 
     @property
     def kept(self) -> NDArray[np.bool_]:
         """Whether each file can be trained on."""
-        return np.equal(self._failures.numbers, 0)
+        return np.equal(self._failures.numbers(len(self)), 0)
 
     @property
     def images(self) -> NDArray[np.bool_]:
@@ -162,29 +223,67 @@ class FileTable:
             images[position] = self._reason(position) != NOT_AN_IMAGE
         return images
 
+    @property
+    def unusable(self) -> NDArray[np.bool_]:
+        """Whether each file is an image with a fault; those left out by choice have none."""
+        faulty = self.images & ~self.kept
+        for position in np.flatnonzero(faulty).tolist():
+            failure = self._failures[position]
+            faulty[position] = failure is not None and not failure.by_choice
+        return faulty
+
+    @property
+    def mean_greys(self) -> NDArray[np.float64]:
+        """Mean grey of each file that was decoded, 0 to 255; 0 of the others."""
+        return np.concatenate([each["mean_grey"] for each in self._facts.pieces()] or [np.zeros(0)])
+
     def classes(self, chosen: NDArray[np.bool_]) -> tuple[str, ...]:
         """Return the classes of the chosen files, sorted."""
-        return tuple(self.class_names[label] for label in sorted(set(self.labels[chosen].tolist())))
+        counts = np.bincount(self.labels[chosen], minlength=len(self.class_names))
+        return tuple(self.class_names[label] for label in np.flatnonzero(counts))
 
-    def row_order(self) -> NDArray[np.int64]:
+    def row_order(self) -> NDArray[np.int32]:
         """Return the positions of the files that were read, by class and SHA-256."""
-        read = np.flatnonzero(self.digests)
-        return read[np.lexsort((self.digests[read], self.labels[read]))]
+        order, done = np.empty(int(self.read.sum()), dtype=np.int32), 0
+        starts = self._digest_starts()
+        for label in range(len(self.class_names)):
+            members = np.flatnonzero(self.read & np.equal(self.labels, label))
+            members = members[np.argsort(starts[members], kind="stable")]
+            for run in _runs(np.equal(*_neighbours(starts[members]))):
+                members[run] = sorted(members[run].tolist(), key=lambda at: (self.sha256(at), at))
+            order[done : done + len(members)] = members
+            done += len(members)
+        return order
 
     def enter(self, position: int, content: Content | None, outcome: Outcome | None) -> None:
-        """Write down what was found out about a file, in place of what was known before."""
-        self.digests[position] = content.sha256 if content else b""
-        self.stamps[position] = content.stamp if content else 0
+        """Write down what was found out about a file, in place of what was known before.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        self.read[position] = content is not None
+        if content:
+            self._contents[position] = (content.sha256, *content.stamp)
         self.enter_outcome(position, outcome)
 
     def enter_outcome(self, position: int, outcome: Outcome | None) -> None:
         """Write down what came of decoding a file; None where it was not decoded yet."""
         facts = outcome if isinstance(outcome, ImageFacts) else None
         error = outcome if isinstance(outcome, UnreadableImage) else None
-        self._sides[position] = (facts.width, facts.height) if facts else 0
-        self._kinds[position] = (facts.mode, facts.format) if facts else None
-        self._mean_greys[position] = facts.mean_grey if facts else 0
-        self._failures[position] = _Failure.of(error) if error else None
+        self._kinds.set(position, (facts.mode, facts.format) if facts else None)
+        if facts:
+            self._facts[position] = (facts.width, facts.height, facts.mean_grey)
+        self._failures.set(position, _Failure.of(error) if error else None)
+
+    def leave_out(self, positions: NDArray[np.integer[Any]], reason: str) -> None:
+        """Leave out some files by choice.
+
+        Args:
+            positions: Which.
+            reason: Why; `{mean_grey}` in it becomes each file's own.
+        """
+        for position in positions.tolist():
+            self._failures.set(position, _Failure(reason, by_choice=True))
 
     def leave_out_contradictions(self) -> None:
         """Leave out the files whose bytes stand in more than one class."""
@@ -192,30 +291,44 @@ class FileTable:
             names = {self.class_name(position) for position in positions}
             for position in positions:
                 others = ", ".join(sorted(names - {self.class_name(position)}))
-                self._failures[position] = _Failure(f"the same image stands in {others}")
+                self._failures.set(position, _Failure(f"the same image stands in {others}"))
 
     def _contradictory(self) -> list[list[int]]:
         """Return the positions of each content that was decoded and stands in several classes."""
-        decoded = np.flatnonzero(self.decoded)
-        order = decoded[np.lexsort((self.labels[decoded], self.digests[decoded]))]
-        digests, labels = self.digests[order], self.labels[order]
-        several = (digests[1:] == digests[:-1]) & (labels[1:] != labels[:-1])
-        positions = defaultdict(list)
-        for position in order[np.isin(digests, digests[1:][several])].tolist():
-            positions[self.sha256(position)].append(position)
-        return list(positions.values())
+        starts, decoded, found = self._digest_starts(), self.decoded, []
+        order = np.argsort(starts).astype(np.int32)
+        for run in _runs(np.equal(*_neighbours(starts[order]))):
+            copies: dict[str, list[int]] = {}
+            for position in sorted(order[run].tolist()):
+                if decoded[position]:
+                    copies.setdefault(self.sha256(position), []).append(position)
+            found += [each for each in copies.values() if len(set(self.labels[each].tolist())) > 1]
+        return found
 
-    def _facts(self, position: int) -> ImageFacts | None:
+    def _digest_starts(self) -> NDArray[np.uint64]:
+        """Return the first 8 bytes of each digest, which are in the order of the whole."""
+        starts = np.zeros(len(self), dtype=np.uint64)
+        done = 0
+        for piece in self._contents.pieces():
+            starts[done : done + len(piece)] = piece["sha256"].astype("S8").view(">u8")
+            done += len(piece)
+        return starts
+
+    def _facts_of(self, position: int) -> ImageFacts | None:
         kind = self._kinds[position]
         if kind is None:
             return None
-        width, height = self._sides[position].tolist()
-        return ImageFacts(width, height, *kind, float(self._mean_greys[position]))
+        width, height, mean_grey = self._facts[position]
+        return ImageFacts(width, height, *kind, mean_grey)
 
     def _reason(self, position: int) -> str | None:
         failure = self._failures[position]
         if failure is None:
             return None
+        if failure.by_choice:
+            facts = self._facts_of(position)
+            grey = f"{facts.mean_grey:.1f}" if facts else ""
+            return failure.reason.replace(MEAN_GREY, grey)
         named_so = PurePosixPath(self.paths[position]).suffix.lower() in _IMAGE_SUFFIXES
         return failure.reason if failure.recognised or named_so else NOT_AN_IMAGE
 
@@ -226,10 +339,12 @@ class _Failure(NamedTuple):
     Attributes:
         reason: In a few words.
         recognised: Whether its content is an image format that is read here.
+        by_choice: Whether it could be used.
     """
 
     reason: str
     recognised: bool = True
+    by_choice: bool = False
 
     @classmethod
     def of(cls, error: UnreadableImage) -> Self:
@@ -241,26 +356,49 @@ class _Failure(NamedTuple):
         return UnreadableImage(self.reason) if self.recognised else NotAnImage(self.reason)
 
 
-class _Repeated(Generic[Value]):
-    """A column of values of which most are alike.
+class Repeated(Generic[Value]):
+    """A column of values of which most are alike; it takes memory from the first value on.
 
     Args:
-        length: How many there are, all None.
-
-    Attributes:
-        numbers: 0 for None, else which of the different values.
+        length: How many there will be at least.
     """
 
-    def __init__(self, length: int) -> None:
-        self.numbers = np.zeros(length, dtype=np.uint32)
+    def __init__(self, length: int = 0) -> None:
+        self._numbers = array("I", [0]) * length
         self._values: list[Value | None] = [None]
         self._number_of: dict[Value | None, int] = {None: 0}
 
     def __getitem__(self, position: int) -> Value | None:
-        return self._values[int(self.numbers[position])]
+        return self._values[self._numbers[position]] if position < len(self._numbers) else None
 
-    def __setitem__(self, position: int, value: Value | None) -> None:
+    def set(self, position: int, value: Value | None) -> None:
+        """Put a value, or None, into its place."""
+        if position >= len(self._numbers):
+            if value is None:
+                return
+            self._numbers.extend([0] * (position + 1 - len(self._numbers)))
         if value not in self._number_of:
             self._number_of[value] = len(self._values)
             self._values.append(value)
-        self.numbers[position] = self._number_of[value]
+        self._numbers[position] = self._number_of[value]
+
+    def numbers(self, length: int) -> NDArray[np.uint32]:
+        """Return 0 for each None, else which of the different values each is."""
+        numbers = np.zeros(length, dtype=np.uint32)
+        numbers[: len(self._numbers)] = np.frombuffer(self._numbers, np.uint32)
+        return numbers
+
+
+def _neighbours(values: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    return values[1:], values[:-1]
+
+
+def _runs(alike: NDArray[np.bool_]) -> Iterator[slice]:
+    """Yield where neighbours are alike.
+
+    Args:
+        alike: Whether each value is like the one before it, without the first.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], alike, [False])).astype(np.int8)))
+    for start, end in edges.reshape(-1, 2).tolist():
+        yield slice(start, end + 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lungbench.data.file_table import IndexedFile
 from lungbench.data.staging import new_file
-from lungbench.record import Split
+from lungbench.foreign_text import as_cell
 
 IMAGES_FILE = "data_images.csv"
 
@@ -24,20 +24,22 @@ COLUMNS = (
     "mode",
     "format",
     "mean_grey",
+    "collection",
+    "patient",
+    "view",
 )
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_images_csv(
-    path: Path, files: Iterable[IndexedFile], splits: Iterable[Split | None]
+    path: Path, files: Iterable[IndexedFile], splits: Iterable[str | None]
 ) -> None:
     """Write the table, row by row, whole or not at all.
 
     Args:
         path: Where to.
         files: The rows, in this order.
-        splits: The split of each file; None where it is left out.
+        splits: The split of each file, `train+test` where it is in two, or the fold that it
+            tests in, as `fold 3`; None where it is left out.
 
     Raises:
         OSError: It can't be written, or the disk is full.
@@ -50,16 +52,24 @@ def write_images_csv(
             writer.writerow(_row(file, split))
 
 
-def _row(file: IndexedFile, split: Split | None) -> tuple[Any, ...]:
-    path, class_name, reason = _shown(file.path), _shown(file.class_name), _shown(file.reason)
+def _row(file: IndexedFile, split: str | None) -> tuple[Any, ...]:
+    path, class_name, reason = _cell(file.path), _cell(file.class_name), _cell(file.reason)
     kept = "yes" if file.kept else "no"
-    head = (path, class_name, split, kept, reason, file.sha256, file.size_bytes)
-    if file.facts is None:
-        return (*head, None, None, None, None, None)
+    found = (_cell(file.collection), _cell(file.patient), _cell(file.view))
+    return (
+        *(path, class_name, split, kept, reason, file.sha256, file.size_bytes),
+        *_facts(file),
+        *found,
+    )
+
+
+def _facts(file: IndexedFile) -> tuple[Any, ...]:
     facts = file.facts
-    return (*head, facts.width, facts.height, facts.mode, facts.format, facts.mean_grey)
+    if facts is None:
+        return (None,) * 5
+    mode, file_format = _cell(facts.mode), _cell(facts.format)
+    return (facts.width, facts.height, mode, file_format, facts.mean_grey)
 
 
-def _shown(text: str | None) -> str | None:
-    """Return a text that a spreadsheet shows instead of computing it."""
-    return f"'{text}" if text and text.startswith(_FORMULA_STARTS) else text
+def _cell(text: str | None) -> str | None:
+    return None if text is None else as_cell(text)

@@ -13,7 +13,8 @@ import numpy as np
 from lungbench.data.contents import read_content
 from lungbench.data.decode import ImageFacts, UnreadableImage, examine_bytes, unheard_advice
 from lungbench.data.file_table import Content, FileTable, IndexedFile, Outcome
-from lungbench.data.listing import check_number, found_files
+from lungbench.data.listing import check_number
+from lungbench.data.sources import source_at
 from lungbench.data.threads import map_in_threads
 from lungbench.errors import DataError
 
@@ -23,7 +24,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """All files of a source, by class and path."""
+    """All files of a source.
+
+    Attributes:
+        source: The folder that the files' paths are relative to.
+    """
 
     source: Path
     files: FileTable
@@ -45,14 +50,19 @@ class Index:
 
 
 def index(folder: Path, progress: Progress | None = None) -> Index:
-    """Look at every file below the class folders of `folder`.
+    """Look at every file of a source.
+
+    Args:
+        folder: The folder, or a manifest.
+        progress: Told how many files are done.
 
     Raises:
-        DataError: There is no such folder, or fewer than two classes with a readable image.
+        DataError: There is no such source, or fewer than two classes with a readable image.
     """
-    files = FileTable(found_files(folder))
-    examine(folder, files, lambda _, content: examine_bytes(content), progress)
-    return checked(Index(folder, files))
+    source = source_at(folder)
+    files = FileTable(source.files)
+    examine(source.root, files, lambda _, content: examine_bytes(content), progress)
+    return checked(Index(source.root, files))
 
 
 def examine(
@@ -72,6 +82,8 @@ def examine(
 
     def examined(position: int) -> tuple[Content | None, Outcome]:
         content = None
+        if refused := files.refusal(position):
+            return None, refused
         try:
             data, content = read_content(source, files.paths[position])
             return content, decode(position, data)

@@ -12,8 +12,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lungbench.data.decode import ImageFacts
-from lungbench.data.decode import grey_of_bytes
+from lungbench.data.decode import ImageFacts, grey_of_bytes
 from lungbench.data.file_table import FileTable, IndexedFile
 from lungbench.data.index import Index, Progress, checked, examine
 from lungbench.data.listing import class_folders

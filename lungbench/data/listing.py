@@ -1,34 +1,48 @@
 """The files of an image folder: which there are and whose class they carry, unopened.
 
-The first level of sub-folders names the classes; below it, folders may nest. Hidden files and
-folders are passed over, and so is everything that lies beside the class folders. Links are
-followed, each real folder once per class, so that a link to a parent ends instead of looping.
+Either the first level of sub-folders names the classes, or it names the splits (train, validation
+and test, in the words of `lungbench.data.split_names`) and the second level the classes. Below a
+class, folders may nest. Hidden files and folders are passed over, and so is everything that lies
+beside the class folders.
 """
 
-import os
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lungbench.data.split_names import split_named
+from lungbench.data.walk import Seen, Walk
 from lungbench.errors import DataError
+from lungbench.record import Split
 
 MIN_CLASSES = 2
 
-_SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 _LAYOUT = "a folder with one sub-folder of images per class"
+_LAYOUTS = f"{_LAYOUT}, or with train, validation and test folders of such"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """One file below a class folder.
+    """One file of a source.
 
     Attributes:
-        path: Relative to the source, with forward slashes.
-        class_name: The class folder it lies in.
+        path: Relative to the source's root, with forward slashes.
+        class_name: Its class, by its folder or by a manifest.
+        patient: Whose it is, by a manifest; unique within its collection only.
+        split: Which split the source has it in.
+        view: How the X-ray was taken, such as `PA`, by a manifest.
+        collection: The data set that it comes from, where a source has several.
+        reason: Why it is left out unopened; None where it may be read.
     """
 
     path: str
     class_name: str
+    patient: str | None = None
+    split: Split | None = None
+    view: str | None = None
+    collection: str | None = None
+    reason: str | None = None
 
 
 def list_files(folder: Path) -> tuple[FoundFile, ...]:
@@ -47,44 +61,53 @@ def found_files(folder: Path) -> Iterator[FoundFile]:
         DataError: See `list_files`.
     """
     names = set()
+    walk = Walk([folder])
     try:
-        for class_folder in class_folders(folder):
-            for file in _files_of_class(class_folder):
-                names.add(file.class_name)
-                yield file
+        for file in _files(folder, walk):
+            names.add(file.class_name)
+            yield file
     except OSError as error:
-        raise _unreadable(folder, error) from None
-    _check_classes(folder, sorted(names))
-
-
-def _unreadable(folder: Path, error: OSError) -> DataError:
-    return DataError(
-        "The image folder must be readable.",
-        received=f"{error.filename or folder} ({error.strerror})",
-        expected=_LAYOUT,
-        hint="Check the path and its permissions.",
-    )
-
-
-def _check_classes(folder: Path, names: Sequence[str]) -> None:
+        raise unreadable(folder, error) from None
     if not names:
         raise DataError(
             "The image folder must hold images.",
             received=f"{folder} without a file in any sub-folder",
-            expected=_LAYOUT,
+            expected=_LAYOUTS,
             hint="Put the images of each class into a folder of its name.",
         )
-    check_number(folder, names)
-    if _SPLIT_NAMES.issuperset(name.lower() for name in names):
-        raise DataError(
-            "The sub-folders of the image folder must be classes.",
-            received=f"{folder} with {', '.join(names)}",
-            expected=_LAYOUT,
-            hint="Merge the splits into one folder per class; lungbench splits by itself.",
-        )
+    check_classes(folder, names)
 
 
-def check_number(folder: Path, names: Sequence[str]) -> None:
+def unreadable(folder: Path, error: OSError) -> DataError:
+    """Return the refusal of a folder that the system refused."""
+    return DataError(
+        "The image folder must be readable.",
+        received=f"{error.filename or folder} ({error.strerror})",
+        expected=_LAYOUTS,
+        hint="Check the path and its permissions.",
+    )
+
+
+def check_classes(source: Path, names: Collection[str]) -> None:
+    """Refuse fewer than two classes, and names that were meant to be one.
+
+    Raises:
+        DataError: See there.
+    """
+    check_number(source, sorted(names))
+    spellings = defaultdict(list)
+    for name in sorted(names):
+        spellings[" ".join(name.casefold().split())].append(name)
+    for alike in spellings.values():
+        if len(alike) > 1:
+            raise DataError(
+                "Names of classes must differ in more than capitals and spaces.",
+                received=f"{source} with {' and '.join(map(repr, alike))}",
+                hint="Give one class one name.",
+            )
+
+
+def check_number(folder: Path, names: "list[str] | tuple[str, ...]") -> None:
     """Refuse fewer than two classes.
 
     Raises:
@@ -94,46 +117,14 @@ def check_number(folder: Path, names: Sequence[str]) -> None:
         raise DataError(
             "A diagnosis needs at least two classes.",
             received=f"{folder} with images of {names[0] if names else 'none'}",
-            expected=_LAYOUT,
+            expected=_LAYOUTS,
             hint="Add the folder of another class, or name the folder above.",
         )
 
 
-def _files_of_class(class_folder: Path) -> Iterator[FoundFile]:
-    name = class_folder.name
-    _check_name(name)
-    for path in sorted(_files_below(class_folder), key=_by_parts):
-        yield FoundFile(f"{name}/{path}", name)
-
-
-def _by_parts(path: str) -> str:
-    """Keep the files of one folder together: a name may hold any other character, but not this."""
-    return path.replace("/", "\0")
-
-
 def class_folders(folder: Path) -> list[Path]:
-    """Return the sub-folders that name classes if they hold images, sorted."""
-    return [folder / name for name, is_folder in _visible(folder) if is_folder]
-
-
-def _visible(folder: Path) -> list[tuple[str, bool]]:
-    """Return the names in a folder, sorted, each with whether it is a folder itself."""
-    with os.scandir(folder) as entries:
-        return sorted((e.name, _is_folder(e)) for e in entries if not e.name.startswith("."))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    # DirEntry alone costs no system call, but raises where a link leads back to itself.
-    return Path(entry).is_dir() if entry.is_symlink() else entry.is_dir()
-
-
-def _check_name(name: str) -> None:
-    if not is_text(name):
-        raise DataError(
-            "The name of a class folder must be UTF-8.",
-            received=ascii(name),
-            hint="Rename the folder.",
-        )
+    """Return the sub-folders that name classes, or splits, if they hold images; sorted."""
+    return [folder / seen.path for seen in Walk([folder]).folders(folder) if not seen.reason]
 
 
 def is_text(name: str) -> bool:
@@ -145,23 +136,67 @@ def is_text(name: str) -> bool:
     return True
 
 
-def _files_below(class_folder: Path) -> Iterator[str]:
-    """Yield the path of every file of a class, relative to its folder."""
-    entered: set[tuple[int, int]] = set()
-    waiting = [""]
-    while waiting:
-        below = waiting.pop()
-        folder = class_folder / below
-        if (identity := _identity(folder)) in entered:
-            continue
-        entered.add(identity)
-        for name, is_folder in _visible(folder):
-            if is_folder:
-                waiting.append(f"{below}{name}/")
-            else:
-                yield below + name
+def _files(folder: Path, walk: Walk) -> Iterator[FoundFile]:
+    seen = walk.folders(folder)
+    if splits := _splits(folder, seen):
+        yield from _by_split(folder, walk, splits)
+        return
+    for each in seen:
+        yield from _of_class(folder, walk, each, each.path)
 
 
-def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
-    return status.st_dev, status.st_ino
+def _splits(folder: Path, seen: Iterable[Seen]) -> dict[str, Split]:
+    """Return which sub-folders are splits; none where they are classes.
+
+    Raises:
+        DataError: They are neither, or both.
+    """
+    names = [each.path for each in seen]
+    found = {name: split for name in names if (split := split_named(name))}
+    if not found:
+        return {}
+    if "train" not in found.values() or len(set(found.values())) == 1:
+        raise DataError(
+            "The sub-folders of the image folder must be classes, or splits that begin with train.",
+            received=f"{folder} with {', '.join(names)}",
+            expected=_LAYOUTS,
+            hint="Name the folder that holds the class folders, or add what is missing.",
+        )
+    for each in seen:
+        if each.path in found and each.reason:
+            raise DataError(
+                "The folder of a split must lie in the source.",
+                received=f"{folder / each.path}, {each.reason}",
+                hint="Name the folder that the links lead to.",
+            )
+    return found
+
+
+def _by_split(folder: Path, walk: Walk, splits: dict[str, Split]) -> Iterator[FoundFile]:
+    """Yield the files of each class, split after split."""
+    of_class: dict[str, list[tuple[str, Seen]]] = defaultdict(list)
+    for name in splits:
+        for seen in walk.folders(folder / name):
+            of_class[seen.path].append((name, seen))
+    for class_name in sorted(of_class):
+        for name, seen in of_class[class_name]:
+            below = Seen(f"{name}/{seen.path}", seen.reason)
+            yield from _of_class(folder, walk, below, class_name, splits[name])
+
+
+def _of_class(
+    folder: Path, walk: Walk, seen: Seen, class_name: str, split: Split | None = None
+) -> Iterator[FoundFile]:
+    """Yield the files below a class folder; of a link that leads out, the link."""
+    if not is_text(seen.path):
+        raise DataError(
+            "The name of a class folder must be UTF-8.",
+            received=ascii(seen.path),
+            hint="Rename the folder.",
+        )
+    if seen.reason:
+        yield FoundFile(seen.path, class_name, split=split, reason=seen.reason)
+        return
+    for file in walk.files(folder / seen.path):
+        path = f"{seen.path}/{file.path}"
+        yield FoundFile(path, class_name, split=split, reason=file.reason)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,10 @@ from lungbench.data.decode import (
     UnreadableImage,
     decode_bytes,
 )
+from lungbench.data.dicom import readable_by_now
 from lungbench.data.file_table import FileTable, Outcome
 from lungbench.data.index import Progress, examine
+from lungbench.data.json_pieces import json_list
 from lungbench.data.row_file import RowFile
 from lungbench.data.staging import name_folder, unnamed_folder
 
@@ -37,7 +39,7 @@ CONTENTS_FILE = "contents.jsonl"
 """What came of decoding each file, by class and SHA-256."""
 
 _AT_ONCE = 1024
-"""Items that are turned into JSON together, and outcomes in a line."""
+"""Outcomes in a line."""
 
 
 def may_hold(cache: Path, image_size: int) -> bool:
@@ -92,16 +94,6 @@ def build_pixels(
     return folder
 
 
-def json_list(items: Iterable[Any]) -> Iterator[str]:
-    """Yield the JSON of a list, as `json.dumps` would write it, piece by piece."""
-    rest, separator = iter(items), ""
-    yield "["
-    while piece := list(islice(rest, _AT_ONCE)):
-        yield separator + json.dumps(piece)[1:-1]
-        separator = ", "
-    yield "]"
-
-
 def _decode_into(rows: RowFile) -> Callable[[int, bytes], ImageFacts]:
     def decode(row: int, content: bytes) -> ImageFacts:
         decoded = decode_bytes(content, rows.image_size)
@@ -111,16 +103,16 @@ def _decode_into(rows: RowFile) -> Callable[[int, bytes], ImageFacts]:
     return decode
 
 
-def _without_gaps(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def _without_gaps(labels: NDArray[np.uint16]) -> NDArray[np.int64]:
     """Return the labels that are left when classes without a readable image are left out."""
-    return np.searchsorted(sorted(set(labels.tolist())), labels)
+    return np.searchsorted(np.flatnonzero(np.bincount(labels)), labels)
 
 
 def _prefix(image_size: int) -> str:
     return f"pixels-{image_size}-"
 
 
-def _folder_name(files: FileTable, order: NDArray[np.int64], image_size: int) -> str:
+def _folder_name(files: FileTable, order: NDArray[np.int32], image_size: int) -> str:
     named = ((files.class_name(position), files.sha256(position)) for position in order.data)
     key = hashlib.sha256(f"[{DECODER_VERSION}, {image_size}, ".encode())
     for piece in json_list(named):
@@ -129,7 +121,7 @@ def _folder_name(files: FileTable, order: NDArray[np.int64], image_size: int) ->
     return _prefix(image_size) + key.hexdigest()[:24]
 
 
-def _write_outcomes(path: Path, files: FileTable, order: NDArray[np.int64]) -> None:
+def _write_outcomes(path: Path, files: FileTable, order: NDArray[np.int32]) -> None:
     outcomes = (_as_json(files.outcome(position)) for position in order.data)
     with path.open("w", encoding="utf-8") as file:
         while line := list(islice(outcomes, _AT_ONCE)):
@@ -138,7 +130,7 @@ def _write_outcomes(path: Path, files: FileTable, order: NDArray[np.int64]) -> N
         os.fsync(file.fileno())
 
 
-def _enter_outcomes(folder: Path, files: FileTable, order: NDArray[np.int64]) -> None:
+def _enter_outcomes(folder: Path, files: FileTable, order: NDArray[np.int32]) -> None:
     with (folder / CONTENTS_FILE).open(encoding="utf-8") as lines:
         outcomes = chain.from_iterable(map(json.loads, lines))
         for position, outcome in zip(order.data, outcomes, strict=True):
@@ -154,5 +146,7 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
 def _from_json(stored: dict[str, Any]) -> Outcome:
     if "reason" not in stored:
         return ImageFacts(**stored)
+    if readable_by_now(stored["reason"]):
+        raise ValueError("what was missing has been installed since")
     kind = UnreadableImage if stored["is_image"] else NotAnImage
     return kind(stored["reason"])

@@ -3,32 +3,64 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from lungbench.data.contents import Memory, read_contents
 from lungbench.data.dataset import DATA_FILE, PreparedData
+from lungbench.data.dealing import Images
 from lungbench.data.decode import DECODER_VERSION
 from lungbench.data.file_table import FileTable
+from lungbench.data.grouping import alike_in, groups_of
 from lungbench.data.images_csv import IMAGES_FILE, write_images_csv
 from lungbench.data.index import Index, Progress, checked
-from lungbench.data.listing import found_files
-from lungbench.data.pixels import build_pixels, find_pixels, json_list, may_hold
-from lungbench.data.split import SPLITS, split
+from lungbench.data.json_pieces import json_list
+from lungbench.data.packed import Rows
+from lungbench.data.pixels import build_pixels, find_pixels, may_hold
+from lungbench.data.selection import check_usable, drawn, keep_brightness, leave_out_undrawn
+from lungbench.data.sources import Source, is_drawn, source_at, source_of, text_of
+from lungbench.data.split import Division, divide
 from lungbench.data.staging import sweep
 from lungbench.data.synthetic import SYNTHETIC_VERSION, synthesize
 from lungbench.errors import Refused
-from lungbench.files import write_atomically
-from lungbench.record import Split
-from lungbench.settings import SYNTHETIC, DataSettings
+from lungbench.settings import DataSettings
 
 LOCK_FILE = ".lock"
 
 _FILES = "\0"
 """Stands for the files, too many to be in one text with the rest; no class's name holds it."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Used:
+    """The images that are used, in the order of their rows.
+
+    Attributes:
+        found: Every file of the source.
+        pixels: The cache folder.
+        rows: The position of each row's file.
+        chosen: Which of the rows are used.
+        images: Those, as a split sees them.
+    """
+
+    found: Index
+    pixels: Path
+    rows: NDArray[np.int32]
+    chosen: NDArray[np.bool_]
+    images: Images
+
+    @property
+    def positions(self) -> NDArray[np.int32]:
+        """Return the positions of the files that are used."""
+        return self.rows[self.chosen]
 
 
 def prepare(
@@ -58,13 +90,16 @@ def prepare(
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / LOCK_FILE):
             sweep(cache)
-            found, pixels = _index_and_pixels(settings, cache.resolve(), progress)
-    splits = _splits(settings, found.files)
-    data = _prepared(settings, found, pixels, splits)
+            used = _used(settings, cache.resolve(), progress)
+    files, positions = used.found.files, used.positions
+    division = divide(settings, used.images, (files.split(each) for each in positions.data))
+    data = _prepared(settings, used, division)
     with _writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_images_csv(out / IMAGES_FILE, found.files, splits)
-        write_atomically(out / DATA_FILE, data.model_dump_json(indent=1) + "\n")
+        write_images_csv(out / IMAGES_FILE, files, _texts(len(files), positions, division))
+        data.write(out / DATA_FILE)
+    if data.remark:
+        log.info("%s", data.remark)
     return data
 
 
@@ -80,26 +115,71 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def _source_folder(settings: DataSettings, cache: Path, progress: Progress | None) -> Path:
-    if settings.source != SYNTHETIC:
-        return Path(settings.source).expanduser()
+def _source(settings: DataSettings, cache: Path, progress: Progress | None) -> Source:
+    if not is_drawn(settings):
+        return source_of(settings)
     per_class, seed = settings.synthetic_per_class, settings.synthetic_seed
     folder = cache / f"synthetic-{per_class}-{seed}-v{SYNTHETIC_VERSION}"
     if not folder.exists():
         synthesize(folder, per_class, seed, progress)
-    return folder
+    return source_at(folder)
+
+
+def _used(settings: DataSettings, cache: Path, progress: Progress | None) -> _Used:
+    """Index and decode all files, and choose among the images.
+
+    Raises:
+        DataError: They can't be used as asked.
+    """
+    found, pixels = _index_and_pixels(settings, cache, progress)
+    files = found.files
+    check_usable(files, settings.most_unusable)
+    if settings.brightness:
+        keep_brightness(files, settings.brightness)
+    order = files.row_order()
+    rows = order[files.decoded[order]]
+    chosen = files.kept[rows]
+    if settings.per_class or settings.split == "paper":
+        of_these = drawn(_images(files, rows[chosen], settings.split_seed), settings.per_class)
+        leave_out_undrawn(files, rows[chosen], of_these)
+        chosen[chosen] = of_these
+    groups = None
+    if settings.split == "strict":
+        alike = None if is_drawn(settings) else alike_in(pixels, len(rows))[chosen]
+        groups = groups_of(files, rows[chosen], alike)
+    images = _images(files, rows[chosen], settings.split_seed, groups)
+    return _Used(found, pixels, rows, chosen, images)
+
+
+def _images(
+    files: FileTable,
+    positions: NDArray[np.int32],
+    seed: int,
+    groups: NDArray[np.int32] | None = None,
+) -> Images:
+    labels = files.labels[positions]
+    there = np.flatnonzero(np.bincount(labels, minlength=len(files.class_names)))
+    without_gaps = np.zeros(len(files.class_names), dtype=np.uint16)
+    without_gaps[there] = np.arange(len(there))
+    return Images.of(
+        class_names=[files.class_names[label] for label in there],
+        labels=without_gaps[labels],
+        digests=map(files.sha256, positions.data),
+        seed=seed,
+        groups=groups,
+    )
 
 
 def _index_and_pixels(
     settings: DataSettings, cache: Path, progress: Progress | None
 ) -> tuple[Index, Path]:
-    folder = _source_folder(settings, cache, progress)
-    files, memory = FileTable(found_files(folder)), Memory(cache, folder)
-    pixels = _pixels_found(folder, files, memory, cache, settings.image_size)
+    source = _source(settings, cache, progress)
+    files, memory = FileTable(source.files, cache), Memory(cache, source.root)
+    pixels = _pixels_found(source.root, files, memory, cache, settings.image_size)
     if pixels is None:
-        pixels = build_pixels(cache, folder, files, settings.image_size, progress)
+        pixels = build_pixels(cache, source.root, files, settings.image_size, progress)
     memory.keep(files)
-    return checked(Index(folder, files)), pixels
+    return checked(Index(source.root, files)), pixels
 
 
 def _pixels_found(
@@ -111,67 +191,79 @@ def _pixels_found(
     return find_pixels(cache, files, image_size)
 
 
-def _splits(settings: DataSettings, files: FileTable) -> list[Split | None]:
-    """Return the split of each file; None where it is left out."""
-    kept = np.flatnonzero(files.kept)
-    chosen = split(
-        [files.class_name(position) for position in kept.data],
-        map(files.sha256, kept.data),
-        seed=settings.split_seed,
-        validation_fraction=settings.validation_fraction,
-        test_fraction=settings.test_fraction,
-    )
-    splits: list[Split | None] = [None] * len(files)
-    for position, name in zip(kept.data, chosen, strict=True):
-        splits[position] = name
-    return splits
+def _texts(files: int, positions: NDArray[np.int32], division: Division) -> Iterator[str | None]:
+    """Yield the split of each file as the table shows it; None where it is left out."""
+    place = np.full(files, -1, dtype=np.int32)
+    place[positions] = np.arange(len(positions))
+    yield from (None if at < 0 else division.text(at) for at in place.data)
 
 
-def _prepared(
-    settings: DataSettings, found: Index, pixels: Path, splits: Sequence[Split | None]
-) -> PreparedData:
-    files, order = found.files, found.files.row_order()
-    rows = order[files.decoded[order]].data
+def _prepared(settings: DataSettings, used: _Used, division: Division) -> PreparedData:
+    found, files = used.found, used.found.files
+    row_numbers = np.flatnonzero(used.chosen)
+    folds = [
+        {name: Rows(row_numbers[of_split]) for name, of_split in division.rows(fold).items()}
+        for fold in range(len(division.codes))
+    ]
+    sizes = np.bincount(files.labels[used.rows])
     return PreparedData(
-        fingerprint=_fingerprint(settings, found, splits),
-        source=settings.source,
+        fingerprint=_fingerprint(settings, used, division),
+        source=text_of(settings),
         classes=found.classes,
         image_size=settings.image_size,
+        split=settings.split,
         split_seed=settings.split_seed,
-        pixels=pixels,
+        pixels=used.pixels,
         folder=found.source.absolute(),
-        rows={
-            name: tuple(row for row, position in enumerate(rows) if splits[position] == name)
-            for name in SPLITS
-        },
-        paths=tuple(files.paths[position] for position in rows),
+        rows=folds[0],
+        folds=tuple(folds) if len(folds) > 1 else (),
+        paths=files.paths.chosen(used.rows),
+        class_sizes=tuple(sizes[sizes > 0].tolist()),
+        collections=_collections(files, used.positions),
+        leaked=0 if settings.split == "strict" else division.leaked(used.images),
+        grouped=int((~used.images.alone()).sum()),
+        remark=division.remark,
         images_found=found.images_found,
-        images_skipped=found.images_found - int(files.kept.sum()),
+        images_skipped=int(files.unusable.sum()),
+        images_left_out=found.images_found - int(files.unusable.sum()) - len(used.images),
     )
 
 
-def _fingerprint(settings: DataSettings, found: Index, splits: Sequence[Split | None]) -> str:
-    """Hash all that decides which pixels train, validate and test; not where they lie."""
+def _collections(files: FileTable, positions: NDArray[np.int32]) -> dict[str, dict[str, int]]:
+    """Return how many images of each class each collection gives."""
+    counts: dict[str, dict[str, int]] = {}
+    for position in positions.data:
+        if name := files.collections[position]:
+            of_collection = counts.setdefault(name, {})
+            label = files.class_name(position)
+            of_collection[label] = of_collection.get(label, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _fingerprint(settings: DataSettings, used: _Used, division: Division) -> str:
+    """Hash all that decides which pixels train, validate and test; not where they lie.
+
+    Patients and near-duplicates, brightness and numbers drawn count by what they decide: each
+    file's split, in each fold.
+    """
     facts = {
         "decoder_version": DECODER_VERSION,
         "image_size": settings.image_size,
-        "classes": found.classes,
+        "classes": used.found.classes,
         "split": [settings.split, settings.split_seed],
         "fractions": [settings.validation_fraction, settings.test_fraction],
         "files": _FILES,
     }
     before, after = json.dumps(facts, sort_keys=True).split(json.dumps(_FILES))
     fingerprint = hashlib.sha256(before.encode())
-    for piece in json_list(_used(found.files, splits)):
+    for piece in json_list(_decisions(used, division)):
         fingerprint.update(piece.encode())
     fingerprint.update(after.encode())
     return fingerprint.hexdigest()
 
 
-def _used(
-    files: FileTable, splits: Sequence[Split | None]
-) -> Iterator[tuple[str, str, Split | None]]:
-    """Yield class, SHA-256 and split of the files that are kept, in the order of their rows."""
-    order = files.row_order()
-    for position in order[files.kept[order]].data:
-        yield files.class_name(position), files.sha256(position), splits[position]
+def _decisions(used: _Used, division: Division) -> Iterator[tuple[str, str, str | list[str]]]:
+    """Yield class, SHA-256 and split of the images that are used, in the order of their rows."""
+    files = used.found.files
+    for image, position in enumerate(used.positions.data):
+        yield files.class_name(position), files.sha256(position), division.decision(image)

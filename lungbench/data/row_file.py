@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.lib import format as npy
@@ -52,7 +52,7 @@ class RowFile:
         """
         self._write(image, pixels.data)
 
-    def arrange(self, order: NDArray[np.int64]) -> None:
+    def arrange(self, order: NDArray[np.integer[Any]]) -> None:
         """Put the images into another order, in place.
 
         Args:
@@ -64,16 +64,16 @@ class RowFile:
         """
         dropped = np.ones(self.images, dtype=bool)
         dropped[order] = False
-        self._permute(np.concatenate([order, np.flatnonzero(dropped)]))
+        self._permute(np.concatenate([order, np.flatnonzero(dropped).astype(order.dtype)]))
         if dropped.any():
             self.file.seek(0)
             _write_header(self.file, len(order), self.image_size)
             self.file.truncate(self.offset + len(order) * self.image_size**2)
 
-    def _permute(self, order: NDArray[np.int64]) -> None:
+    def _permute(self, order: NDArray[np.integer[Any]]) -> None:
         """Move along each cycle of the permutation, so that one image at a time is in memory."""
-        sources, moving = order.data, order != np.arange(len(order))
-        for start in np.flatnonzero(moving).tolist():
+        sources, moving = order.data, order != np.arange(len(order), dtype=order.dtype)
+        for start in range(len(order)):
             if not moving[start]:
                 continue
             first, target = self._read(start), start

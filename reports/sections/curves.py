@@ -3,6 +3,7 @@
 from lungbench.record import Epoch, RunRecord
 from reports import format as fmt
 from reports.blocks import Figure, LegendEntry, Panel, table
+from reports.cells import turn_text
 from reports.charts import learning_curves
 from reports.comparison import Cell, Study
 
@@ -65,7 +66,7 @@ def _row(cell: Cell, run: RunRecord) -> tuple[str, ...]:
     return (
         cell.title,
         cell.label,
-        str(run.spec.repeat),
+        turn_text(run),
         fmt.count(len(run.epochs)),
         fmt.share(last.accuracy),
         fmt.share(last.val_accuracy),

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lungbench.data.dataset import PreparedData
 from lungbench.record import DataFacts
+from lungbench.settings import DataSettings
 from reports import format as fmt
 from reports.blocks import Fact, Table, table
+from reports.leaks import leak_sentence
 from reports.load import Results
 
 _SPLITS = (("train", "#Training"), ("validation", "#Validation"), ("test", "#Test"))
@@ -18,14 +21,18 @@ class DataOf:
 
     Attributes:
         title: The execution's name.
+        leak: What test images say that were trained on; None where there are none.
         counts: Images per class and split; None where no run recorded them.
+        collections: Images of each collection and class; None where there is one only.
         skipped: Image files not used, with the reason of each; None where there are none.
         more_skipped: How many more there are than the table names, in words; None if none.
     """
 
     title: str
     facts: tuple[Fact, ...]
+    leak: str | None
     counts: Table | None
+    collections: Table | None
     skipped: Table | None
     more_skipped: str | None
 
@@ -41,7 +48,9 @@ def _data_of(execution: Results) -> DataOf:
     return DataOf(
         title=execution.name,
         facts=tuple(_facts(execution, known)),
-        counts=_counts(known) if known else None,
+        leak=leak_sentence(execution),
+        counts=_counts(known, _folds(execution)) if known else None,
+        collections=_collections(execution.data) if execution.data else None,
         skipped=_skipped(execution) if skipped else None,
         more_skipped=(
             f"{fmt.plural(len(skipped) - _MOST_SKIPPED, 'more file')}: see data_images.csv."
@@ -62,24 +71,55 @@ def _facts(execution: Results, known: DataFacts | None) -> list[Fact]:
         ]
     if experiment:
         size = experiment.data.image_size
-        split = f"{experiment.data.split}, seed {experiment.data.split_seed}"
-        facts += [Fact("Image size", f"{fmt.pixels(size)}, grey"), Fact("Split", split)]
-    if prepared:
-        facts += [
-            Fact("Images found", fmt.count(prepared.images_found)),
-            Fact("Images skipped", fmt.count(prepared.images_skipped)),
-        ]
+        facts += [Fact("Image size", f"{fmt.pixels(size)}, grey"), Fact("Split", _split(execution))]
+    return facts + (_prepared_facts(prepared) if prepared else [])
+
+
+def _split(execution: Results) -> str:
+    asked = execution.experiment.data if execution.experiment else DataSettings()
+    crossed = f", {asked.kfold}-fold cross-validation" if asked.kfold else ""
+    return f"{asked.split}, seed {asked.split_seed}{crossed}"
+
+
+def _prepared_facts(prepared: PreparedData) -> list[Fact]:
+    facts = [
+        Fact("Images found", fmt.count(prepared.images_found)),
+        Fact("Images skipped", fmt.count(prepared.images_skipped)),
+    ]
+    if prepared.images_left_out:
+        facts.append(Fact("Images not asked for", fmt.count(prepared.images_left_out)))
+    if prepared.grouped:
+        said = f"{fmt.plural(prepared.grouped, 'image')} of one patient or one picture as another"
+        facts.append(Fact("Kept together", said))
+    if prepared.remark:
+        facts.append(Fact("Note", prepared.remark))
     return facts
 
 
-def _counts(known: DataFacts) -> Table:
+def _folds(execution: Results) -> int:
+    return len(execution.data.folds) if execution.data else 0
+
+
+def _collections(prepared: PreparedData) -> Table | None:
+    if len(prepared.collections) < 2:  # noqa: PLR2004 - one collection is no choice
+        return None
+    rows = [
+        (name, *_row([counts.get(each, 0) for each in prepared.classes]))
+        for name, counts in prepared.collections.items()
+    ]
+    titles = ("Collection", *(f"#{name}" for name in prepared.classes), "#All")
+    return table("Images used of each collection and class", titles, rows)
+
+
+def _counts(known: DataFacts, folds: int) -> Table:
     rows = [
         (name, *_row([known.counts.get(split, {}).get(name, 0) for split, _ in _SPLITS]))  # type: ignore[call-overload]
         for name in known.classes
     ]
     totals = [sum(known.counts.get(split, {}).values()) for split, _ in _SPLITS]  # type: ignore[call-overload]
     titles = ("Class", *(title for _, title in _SPLITS), "#All")
-    return table("Images of each class and split", titles, (*rows, ("All", *_row(totals))))
+    caption = "Images of each class and split" + (f", first of {folds} folds" if folds else "")
+    return table(caption, titles, (*rows, ("All", *_row(totals))))
 
 
 def _row(counts: Sequence[int]) -> tuple[str, ...]:
@@ -88,4 +128,4 @@ def _row(counts: Sequence[int]) -> tuple[str, ...]:
 
 def _skipped(execution: Results) -> Table:
     rows = [(each.path, each.reason) for each in execution.skipped_images[:_MOST_SKIPPED]]
-    return table("Image files that could not be used", ("File", "Reason"), rows)
+    return table("Image files that were not used", ("File", "Reason"), rows)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from lungbench.record import Resources, RunRecord
 from reports import format as fmt
 from reports.blocks import Table, table
+from reports.cells import turn_text
 from reports.comparison import Cell
 
 ENERGY_READING = (
@@ -24,7 +25,7 @@ def energy(pairs: Sequence[tuple[Cell, RunRecord]]) -> Table | None:
         (
             cell.title,
             cell.label,
-            str(run.spec.repeat),
+            turn_text(run),
             covers,
             fmt.energy(energy_j),
             fmt.significant(images_per_j(run, energy_j)),

@@ -7,6 +7,7 @@ from lungbench.record import Ledger, Resources, RunRecord
 from reports import format as fmt
 from reports.bars import StackedRow, stacked
 from reports.blocks import Figure, LegendEntry, Panel, Table, table
+from reports.cells import turn_text
 from reports.charts import timelines
 from reports.comparison import Cell, Study
 from reports.load import Results, Run
@@ -112,7 +113,7 @@ def _panels(executions: Sequence[Results], study: Study) -> tuple[list[Panel], l
     panels, without = [], []
     for number, comparison in enumerate(study.comparisons):
         cell = comparison.cell
-        title = f"{cell.title} on {cell.label}, run {cell.runs[0].spec.repeat}"
+        title = f"{cell.title} on {cell.label}, run {turn_text(cell.runs[0])}"
         panel = _panel(runs[id(cell.runs[0])], title, f"time{number}")
         if panel:
             panels.append(panel)
@@ -152,7 +153,7 @@ def _use_row(cell: Cell, run: RunRecord, used: Resources) -> tuple[str, ...]:
     return (
         cell.title,
         cell.label,
-        str(run.spec.repeat),
+        turn_text(run),
         fmt.percent(used.cpu_percent_mean),
         fmt.percent(used.cpu_percent_max),
         fmt.size(used.rss_peak_bytes),
@@ -200,7 +201,7 @@ def _ledger(pairs: Sequence[tuple[Cell, RunRecord]]) -> Figure | None:
         (
             cell.title,
             cell.label,
-            str(run.spec.repeat),
+            turn_text(run),
             *(fmt.seconds(getattr(timing.ledger, name)) for name, _ in _PHASES),
             fmt.duration(timing.wall_s),
         )
@@ -222,7 +223,7 @@ def _ledger(pairs: Sequence[tuple[Cell, RunRecord]]) -> Figure | None:
 
 
 def _bar_label(cell: Cell, run: RunRecord) -> str:
-    return cell.label if len(cell.runs) == 1 else f"{cell.label} #{run.spec.repeat}"
+    return cell.label if len(cell.runs) == 1 else f"{cell.label} #{turn_text(run)}"
 
 
 def _seconds(ledger: Ledger) -> tuple[float, ...]:

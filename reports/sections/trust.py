@@ -101,4 +101,4 @@ def _pointer(found: Sequence[Guard]) -> str | None:
         return None
     raised = (*with_outcome(found, "fail"), *with_outcome(found, "warn"))
     names = [name_in_a_sentence(guard.name) for guard in raised]
-    return f"Of the guards on these times, {counts} ({'; '.join(names)}): see “{TITLE}”."
+    return f"Of the guards on these figures, {counts} ({'; '.join(names)}): see “{TITLE}”."

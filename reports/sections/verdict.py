@@ -9,9 +9,11 @@ from reports import format as fmt
 from reports.cells import Axis
 from reports.comparison import Comparison, Study, combined_by_label
 from reports.findings import axis_findings, device_findings, diagnosis_counts
+from reports.leaks import leak_sentence
 from reports.load import Failure, Results
 from reports.quality_sentences import quality_label
 from reports.sections.diagnosis import weights_warning
+from reports.sections.shortcuts import Shortcuts
 from reports.sections.trust import Trust
 from reports.sentences import refusals, shared_words, sides
 
@@ -56,7 +58,9 @@ class Verdict:
     remarks: tuple[str, ...]
 
 
-def verdict(executions: Sequence[Results], study: Study, trusted: Trust) -> Verdict:
+def verdict(
+    executions: Sequence[Results], study: Study, trusted: Trust, shortcuts: Shortcuts
+) -> Verdict:
     """Sum the report up."""
     said = list(device_findings(study))
     said += [finding for axis in study.axes for finding in axis_findings(axis)]
@@ -64,7 +68,7 @@ def verdict(executions: Sequence[Results], study: Study, trusted: Trust) -> Verd
     return Verdict(
         figures=_figures(study),
         findings=tuple(Finding(first, tuple(rest)) for first, *rest in said),
-        remarks=tuple(_remarks(executions, study, trusted)),
+        remarks=tuple(_remarks(executions, study, (trusted.pointer, shortcuts.remark))),
     )
 
 
@@ -134,7 +138,9 @@ def _interval_words(speedup: Speedup) -> str:
     return f"95% interval {fmt.limits(interval)}{open_end}"
 
 
-def _remarks(executions: Sequence[Results], study: Study, trusted: Trust) -> list[str]:
+def _remarks(
+    executions: Sequence[Results], study: Study, pointers: Sequence[str | None]
+) -> list[str]:
     failures = [each for execution in executions for each in execution.failures]
     completed = sum(len(execution.completed) for execution in executions)
     remarks = [note for execution in executions for note in execution.notes]
@@ -142,7 +148,8 @@ def _remarks(executions: Sequence[Results], study: Study, trusted: Trust) -> lis
         remarks.append("No run completed, so there is nothing to compare.")
     elif all(each.is_baseline for each in study.every):
         remarks.append("Only the baseline device has completed runs, so there is no speed-up.")
-    remarks += filter(None, (trusted.pointer, weights_warning(study)))
+    leaks = dict.fromkeys(map(leak_sentence, executions))
+    remarks += filter(None, (*leaks, *pointers, weights_warning(study)))
     if failures:
         remarks.append(f"{_failed(failures)} The reasons stand under “Failed and skipped runs”.")
     return remarks

@@ -77,14 +77,30 @@ def test_images_are_paired_by_path_whatever_their_order(lab: Any) -> None:
 
 def test_repeats_are_paired_with_the_same_repeat() -> None:
     right, wrong = {"a": True, "b": True}, {"b": False, "a": True}
-    pairs = pair_up({1: right, 2: wrong, 3: right}, {2: right, 3: right, 4: wrong})
+    pairs = pair_up(
+        {(1, 0): right, (2, 0): wrong, (3, 0): right},
+        {(2, 0): right, (3, 0): right, (4, 0): wrong},
+    )
     assert pairs == {2: Pair((True, False), (True, True)), 3: Pair((True, True), (True, True))}
 
 
 def test_a_repeat_on_other_images_is_left_out() -> None:
     here, there = {"a": True, "b": True}, {"a": True, "c": True}
-    assert list(pair_up({1: here, 2: here}, {1: here, 2: there})) == [1]
-    assert pair_up({1: here}, {1: there}) == {}
+    assert list(pair_up({(1, 0): here, (2, 0): here}, {(1, 0): here, (2, 0): there})) == [1]
+    assert pair_up({(1, 0): here}, {(1, 0): there}) == {}
+
+
+def test_the_folds_of_a_repeat_are_put_together() -> None:
+    first, second = {"a": True, "b": False}, {"c": True}
+    other, better = {"c": False}, {"a": True, "b": True}
+    pairs = pair_up(
+        {(1, 1): first, (1, 2): second, (2, 1): first, (2, 2): second, (3, 2): second},
+        {(1, 1): first, (1, 2): other, (2, 2): second, (2, 1): better, (3, 2): second},
+    )
+    assert pairs == {
+        1: Pair((True, False, True), (True, False, False)),
+        2: Pair((True, False, True), (True, True, True)),
+    }
 
 
 def test_one_repeat_has_tangos_interval_and_says_that_it_is_of_two_networks(lab: Any) -> None:

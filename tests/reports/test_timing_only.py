@@ -42,12 +42,12 @@ def test_how_many_epochs_were_timed_is_no_difference_in_work(timed: Study) -> No
 
 
 def test_a_cell_that_was_only_timed_is_labelled_where_its_quality_would_stand(
-    timed: Study,
+    reports: Any, timed: Study
 ) -> None:
     cpu, gpu = sides(timed)
     assert (accuracy_text(cpu.cell), quality_label(cpu)) == ("timing only", "baseline, timing only")
     assert quality_label(gpu) == "baseline timing only"
-    section = diagnosis(timed)
+    section = diagnosis(timed, [load(folder) for folder in reports["timing_only"].folders])
     assert section.overview is not None
     assert section.seeds is not None
     for table in (section.overview, section.seeds):

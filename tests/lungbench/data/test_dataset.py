@@ -10,6 +10,7 @@ from lungbench.data.dataset import (
     ImageSet,
     PreparedData,
 )
+from lungbench.data.packed import Rows
 from lungbench.errors import DataError
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
@@ -88,3 +89,46 @@ def test_a_cache_that_is_gone_or_damaged_is_refused(
         (data.pixels / name).write_bytes(content)
     with pytest.raises(DataError, match="Prepare the data again"):
         ImageSet.open(data, "train")
+
+
+def test_it_is_written_piece_by_piece_as_it_is_read(data: PreparedData, tmp_path: Path) -> None:
+    for written in (data, data.model_copy(update={"folds": (data.rows, data.rows)})):
+        written.write(tmp_path / DATA_FILE)
+        assert PreparedData.read(tmp_path / DATA_FILE) == written
+
+
+def test_what_an_older_version_wrote_is_read(data: PreparedData, tmp_path: Path) -> None:
+    new = {"split", "folds", "class_sizes", "collections", "leaked", "grouped", "remark"}
+    old = data.model_dump_json(exclude=new | {"images_left_out"}, indent=1)
+    (tmp_path / DATA_FILE).write_text(old)
+    assert PreparedData.read(tmp_path / DATA_FILE) == data
+
+
+def test_the_data_of_a_fold_are_its_own(data: PreparedData) -> None:
+    second = {"train": Rows([0]), "validation": Rows([1]), "test": Rows([2])}
+    crossed = data.model_copy(update={"folds": (data.rows, second)})
+    assert crossed.of_fold(1).rows == data.rows
+    assert crossed.of_fold(2).rows == second
+    assert crossed.of_fold(2).facts().counts["train"] == {
+        "covid": 1,
+        "normal": 0,
+        "tuberculosis": 0,
+    }
+    assert data.of_fold(None) == data
+
+
+@pytest.mark.parametrize(("folds", "fold"), [(0, 1), (2, None), (2, 3), (2, 0)])
+def test_a_fold_that_was_not_prepared_is_refused(
+    data: PreparedData, folds: int, fold: int | None
+) -> None:
+    crossed = data.model_copy(update={"folds": (data.rows,) * folds})
+    with pytest.raises(DataError, match=rf"fold {fold} of {folds}"):
+        crossed.of_fold(fold)
+
+
+def test_the_sizes_of_the_classes_tell_the_labels_without_the_cache(data: PreparedData) -> None:
+    facts = data.facts()
+    (data.pixels / LABELS_FILE).unlink()
+    sized = data.model_copy(update={"class_sizes": (3, 2, 1)})
+    assert sized.labels().tolist() == LABELS.tolist()
+    assert sized.facts() == facts

@@ -54,7 +54,7 @@ def test_what_is_entered_is_what_is_told(entries: list[tuple[Content, ImageFacts
     for number, (held, found) in enumerate(entries):
         facts, reason = (None, found) if isinstance(found, str) else (found, None)
         head = (f"a/{number:03d}.png", "a", held.sha256.hex(), held.stamp[0])
-        assert next(told) == (*head, facts, reason)
+        assert next(told) == IndexedFile(*head, facts, reason)
 
 
 def test_nothing_is_known_at_first() -> None:

@@ -1,0 +1,168 @@
+"""How alike two X-rays are when they are laid upon each other.
+
+What is coarse is taken away: all chests have it. What is left of one person, the edges of ribs and
+vessels, is in every copy in the same place up to a small movement: cropping a copy by 2 % stretches
+it by 4 %. A linear model of the greys finds that movement, as far as a pixel goes, on images of 32
+pixels; the second image is moved accordingly, and what then is left apart is measured on 64.
+
+Source of the linear model: Lucas and Kanade, "An Iterative Image Registration Technique" (1981),
+with the slopes of both images, as in Benhimane and Malis (2004).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SAME_PICTURE = 0.93
+"""Likeness from which on two images show the same picture; see docs/decisions.md."""
+
+_WORTH_MOVING = 0.85
+"""The same before anything is moved; of the copies that were measured, none was below 0.88."""
+
+_BLUR = 5
+_AROUND = ((0, 0), *[(_BLUR // 2 + 1, _BLUR // 2)] * 2)
+_AT_ONCE = 64
+
+Images = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+Details = NDArray[np.float32]
+
+
+class _Grid(NamedTuple):
+    """The size at which images are compared.
+
+    Attributes:
+        side: Height and width in pixels.
+        margin: Pixels at each side that are left out, since cropping and moving replace them.
+    """
+
+    side: int
+    margin: int
+
+    @property
+    def places(self) -> NDArray[np.float32]:
+        """Where the pixels within the margin lie, -1 at one edge of the image to 1 at the other."""
+        centres = (np.arange(self.side, dtype=np.float32) + 0.5) / self.side
+        return (2 * centres - 1)[self.margin : -self.margin]
+
+
+_COARSE, _FINE = _Grid(32, 3), _Grid(64, 5)
+
+
+def same_picture(
+    pixels: NDArray[np.uint8], pairs: NDArray[np.int64], *, mirrored: bool = False
+) -> NDArray[np.bool_]:
+    """Return whether two images show the same picture.
+
+    Args:
+        pixels: Image x row x column; may be mapped into memory.
+        pairs: Positions, pair x 2.
+        mirrored: Look at the second image in a mirror.
+    """
+    flip = -1 if mirrored else 1
+    images, places = np.unique(pairs, return_inverse=True)
+    details = _details([pixels[image] for image in images], _COARSE)
+    left, right = places.reshape(pairs.shape).T
+    found = np.zeros(len(pairs), dtype=bool)
+    for start in range(0, len(pairs), _AT_ONCE):
+        these = slice(start, start + _AT_ONCE)
+        like = _compared(details[left[these]], details[right[these], :, ::flip], _COARSE)[0]
+        found[these] = like >= _WORTH_MOVING
+    close = np.flatnonzero(found)
+    for start in range(0, len(close), _AT_ONCE):
+        some = close[start : start + _AT_ONCE]
+        one, other = ([pixels[image] for image in side] for side in pairs[some].T)
+        like = likeness(one, [image[:, ::flip] for image in other])
+        found[some] = like >= SAME_PICTURE
+    return found
+
+
+def likeness(left: Images, right: Images) -> NDArray[np.float64]:
+    """Return the correlation of the images' details when the right ones are moved onto the left.
+
+    Args:
+        left: Squares of equal size.
+        right: As many of the same size.
+
+    Returns:
+        Of each pair, up to 1; 1 for two images without any detail.
+    """
+    movements = _compared(_details(left, _COARSE), _details(right, _COARSE), _COARSE)[1]
+    moved = [_moved(image, movement) for image, movement in zip(right, movements, strict=True)]
+    return _compared(_details(left, _FINE), _details(moved, _FINE), _FINE)[0]
+
+
+def _compared(
+    left: Details, right: Details, grid: _Grid
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the likeness after a small movement, and the movement, pair x 6, in image sides."""
+    apart = _inner(left - right, grid).reshape(len(left), -1, 1)
+    slopes = _slopes((left + right) / 2, grid)
+    towards = slopes @ apart
+    squares = slopes @ slopes.transpose(0, 2, 1) + 1e-6 * np.eye(slopes.shape[1])
+    movement = np.linalg.solve(squares, towards)
+    left_apart = (apart**2).sum(axis=(1, 2)) - (towards * movement).sum(axis=(1, 2))
+    return 1 - left_apart.astype(np.float64) / 2, movement[:, :, 0] / grid.side
+
+
+def _details(images: Images, grid: _Grid) -> Details:
+    """Return each pixel less the mean of those around it, image x row x column.
+
+    Within the margin they have mean 0 and length 1; what has no details stays without.
+    """
+    small = resized(images, grid.side).astype(np.float32)
+    sums = np.cumsum(np.pad(small, _AROUND, mode="edge"), axis=1)
+    sums = np.cumsum(sums[:, _BLUR:] - sums[:, :-_BLUR], axis=2)
+    details = small - (sums[:, :, _BLUR:] - sums[:, :, :-_BLUR]) / _BLUR**2
+    inner = _inner(details, grid)
+    mean = inner.mean(axis=(1, 2), keepdims=True)
+    length = np.sqrt(((inner - mean) ** 2).sum(axis=(1, 2), keepdims=True))
+    return (details - mean) / np.maximum(length, 1e-3)
+
+
+def _slopes(details: Details, grid: _Grid) -> NDArray[np.float32]:
+    """Return how shifting, stretching and turning would change each pixel: image x 6 x pixel."""
+    across = (_inner(details, grid, right=1) - _inner(details, grid, right=-1)) / 2
+    down = (_inner(details, grid, down=1) - _inner(details, grid, down=-1)) / 2
+    x, y = grid.places[None, None, :], grid.places[None, :, None]
+    changes = [slope * place for slope in (across, down) for place in (np.float32(1), x, y)]
+    return np.stack([change.reshape(len(details), -1) for change in changes], axis=1)
+
+
+def _inner(details: Details, grid: _Grid, *, right: int = 0, down: int = 0) -> Details:
+    """Return what lies within the margin, or so many pixels beside it."""
+    start, end = grid.margin, grid.side - grid.margin
+    return details[:, start + down : end + down, start + right : end + right]
+
+
+def _moved(image: NDArray[np.uint8], movement: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Move a square as `_compared` found that it lies on the other.
+
+    Args:
+        image: Row x column.
+        movement: How far to look to the right, in image sides: in the middle, and by how much more
+            at the right and at the lower edge; then the same of how far down.
+    """
+    side = len(image)
+    (right, right_by_x, right_by_y), (down, down_by_x, down_by_y) = movement.reshape(2, 3)
+    # Pillow counts places in pixels from the upper left corner, and 2 is from edge to edge here.
+    matrix = (
+        1 + 2 * right_by_x,
+        2 * right_by_y,
+        side * (right - right_by_x - right_by_y),
+        2 * down_by_x,
+        1 + 2 * down_by_y,
+        side * (down - down_by_x - down_by_y),
+    )
+    whole, affine, smooth = (side, side), Image.Transform.AFFINE, Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(image).transform(whole, affine, matrix, smooth))
+
+
+def resized(images: Images, side: int) -> NDArray[np.uint8]:
+    """Return the images as squares of this side."""
+    found = np.empty((len(images), side, side), dtype=np.uint8)
+    for position, image in enumerate(images):
+        found[position] = Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)
+    return found

@@ -1,0 +1,191 @@
+"""A manifest: a CSV or TSV file that names each image, its class and, where known, its patient.
+
+Paths are relative to the manifest's folder and stay below it. Columns are found by their names,
+in the words that public collections use; others are passed over. See docs/data.md.
+"""
+
+import csv
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from lungbench.data.listing import FoundFile, check_classes
+from lungbench.data.split_names import split_named
+from lungbench.data.walk import LEADS_OUT, Walk
+from lungbench.errors import DataError
+
+SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "path": ("path", "file", "filename", "filepath", "image", "imagepath", "imagefile",
+             "imageindex"),
+    "label": ("label", "class", "cls", "classname", "finding", "diagnosis"),
+    "patient": ("patient", "patientid", "subject", "subjectid"),
+    "split": ("split", "subset"),
+    "view": ("view", "viewposition", "projection"),
+    "collection": ("collection", "dataset", "sourcerepo"),
+}  # fmt: skip
+"""What each column may be called, the best name first; only letters and digits count."""
+
+_NEEDED = ("path", "label")
+_EXPECTED = (
+    "a column path (or file, filename, image) and a column label (or class, cls, finding), "
+    "and perhaps patient, split, view and collection"
+)
+_DELIMITERS = (",", ";", "\t")
+_UNKNOWN = frozenset(("", "-", "?", "n/a", "na", "nan", "none", "null", "unknown"))
+"""Patients that nobody knows are not one patient."""
+
+_MOST_NAMED = 5
+
+
+def manifest_files(path: Path) -> Iterator[FoundFile]:
+    """Yield the files that a manifest names, by class and path.
+
+    Raises:
+        DataError: It can't be read, lacks a column, or has a row that can't be used; the first
+            such row is named by its line. Or files that it names are missing.
+    """
+    rows = _Rows(path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            found = sorted(rows.read(text.readline(), text), key=_by_class_and_parts)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            "A manifest must be a table of UTF-8 text.",
+            received=f"{path} ({getattr(error, 'strerror', None) or error})",
+            expected="CSV or TSV with a header line",
+            hint="Check the path, or save it as CSV in UTF-8.",
+        ) from None
+    rows.check_all_there()
+    if not found:
+        raise DataError("A manifest must name images.", received=f"{path} without a row")
+    check_classes(path, {file.class_name for file in found})
+    yield from found
+
+
+def _by_class_and_parts(file: FoundFile) -> tuple[str, str]:
+    return file.class_name, file.path.replace("/", "\0")
+
+
+@dataclass
+class _Rows:
+    """The rows of one manifest.
+
+    Attributes:
+        lines: Of each path, where it was named.
+        missing: Files that aren't there, with their lines.
+    """
+
+    manifest: Path
+    lines: dict[str, int] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._root = Path(os.path.abspath(self.manifest.parent))  # noqa: PTH100 - no links
+        self._walk = Walk([self._root])
+        self._outside = lru_cache(maxsize=1024)(self._walk.leads_out)
+
+    def read(self, header: str, text: Iterator[str]) -> Iterator[FoundFile]:
+        """Yield the file of each row."""
+        delimiter = self._delimiter(header)
+        names = next(csv.reader([header], delimiter=delimiter), [])
+        places = self._places(names)
+        # Strict: a quote that is never closed must not swallow the rest of the table.
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        for cells in reader:
+            line = reader.line_num + 1
+            if len(cells) not in (0, len(names)):
+                raise self._wrong(line, f"{len(cells)} cells, where the header has {len(names)}")
+            if any(cells):
+                yield self._file({name: cells[at].strip() for name, at in places.items()}, line)
+
+    def check_all_there(self) -> None:
+        """Refuse a manifest that names missing files."""
+        if self.missing:
+            named = ", ".join(self.missing[:_MOST_NAMED])
+            rest = len(self.missing) - _MOST_NAMED
+            raise DataError(
+                "The files that a manifest names must be there.",
+                received=f"{self.manifest} with {len(self.missing)} missing: {named}"
+                + (f" and {rest} more" if rest > 0 else ""),
+                hint=f"Put them below {self._root}, or take their rows out.",
+            )
+
+    def _delimiter(self, header: str) -> str:
+        if self.manifest.suffix.lower() in (".tsv", ".tab"):
+            return "\t"
+        return max(_DELIMITERS, key=header.count)
+
+    def _places(self, names: list[str]) -> dict[str, int]:
+        """Return where the known columns stand."""
+        plain = ["".join(filter(str.isalnum, name.casefold())) for name in names]
+        places: dict[str, int] = {}
+        for column, aliases in COLUMNS.items():
+            for alias in aliases:
+                if plain.count(alias) > 1:
+                    raise self._wrong(1, f"two columns {alias}")
+                if alias in plain:
+                    places.setdefault(column, plain.index(alias))
+        if any(column not in places for column in _NEEDED):
+            raise self._wrong(1, f"the columns {', '.join(names) or 'none'}", _EXPECTED)
+        return places
+
+    def _file(self, row: Mapping[str, str], line: int) -> FoundFile:
+        path, label, split = self._path(row["path"], line), row["label"], row.get("split", "")
+        if not label:
+            raise self._wrong(line, f"no label for {path}")
+        if split and not split_named(split):
+            raise self._wrong(line, f"split {split!r}", "train, validation, test or nothing")
+        patient = row.get("patient", "")
+        return FoundFile(
+            path=path,
+            class_name=label,
+            patient=None if patient.casefold() in _UNKNOWN else patient,
+            split=split_named(split),
+            view=row.get("view") or None,
+            collection=row.get("collection") or None,
+            reason=self._looked_at(path, line),
+        )
+
+    def _path(self, named: str, line: int) -> str:
+        """Return the path of a row, relative to the manifest's folder."""
+        if not named or "\0" in named:
+            raise self._wrong(line, f"the path {named!r}")
+        whole = os.path.normpath(self._root / self._spelled(named))
+        path = Path(whole)
+        if path == self._root or not path.is_relative_to(self._root):
+            raise self._wrong(line, f"{named!r}", f"a path below {self._root}")
+        relative = path.relative_to(self._root).as_posix()
+        if (before := self.lines.setdefault(relative, line)) != line:
+            raise self._wrong(line, f"{relative}, which line {before} names too")
+        return relative
+
+    def _spelled(self, named: str) -> str:
+        """Return a path from Windows as this system spells it."""
+        if "\\" in named and not os.path.lexists(self._root / named):
+            return named.replace("\\", "/")
+        return named
+
+    def _looked_at(self, path: str, line: int) -> str | None:
+        """Return why a file is left out; note it where it is missing."""
+        whole = self._root / path
+        try:
+            status = whole.lstat()
+        except OSError:
+            self.missing.append(f"{path} (line {line})")
+            return None
+        is_link = stat.S_ISLNK(status.st_mode)
+        out = self._outside(whole.parent) or (is_link and self._walk.leads_out(whole))
+        return LEADS_OUT if out else None
+
+    def _wrong(self, line: int, received: str, expected: str | None = None) -> DataError:
+        return DataError(
+            "Each row of a manifest must name one image and its class.",
+            received=f"{self.manifest}, line {line}: {received}",
+            expected=expected,
+            hint="Correct that line.",
+        )

@@ -1,0 +1,185 @@
+"""Images that show the same picture: saved again, resized, brightened, cropped a little, mirrored.
+
+A perceptual hash finds who may be alike, and laying the images upon each other decides: a hundred
+thousand patients make five thousand million pairs, and the hashes of the most alike of these come
+as close as those of copies. The limits were measured, see docs/decisions.md; so was the difference
+hash, which lets a hundred times as many pairs of different patients through where it finds as many
+copies.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungbench.data.dataset import PIXELS_FILE
+from lungbench.data.hamming import pairs_within
+from lungbench.data.index import Progress
+from lungbench.data.likeness import same_picture
+from lungbench.data.perceptual_hash import perceptual_hashes
+from lungbench.data.staging import new_file
+from lungbench.errors import DataError
+
+VERSION = 1
+"""Changes whenever the same pixels would be linked otherwise."""
+
+MOST_BITS = 66
+"""Of 256. Of copies that are cropped by 2 % on every side, 1 % differ in more."""
+
+FEWEST_BITS = 12
+"""No copy that was only saved again or resized differs in more."""
+
+_MOST_LOOKED_AT = 100_000
+_MOST_LOOKED_AT_PER_IMAGE = 10
+_SAMPLE = 1024
+_AT_ONCE = 1024
+
+NO_LINKS: NDArray[np.int64] = np.zeros((0, 3), dtype=np.int64)
+
+Alike = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+
+
+def links(pixels: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.int64]:
+    """Return which images show the same picture, as the fewest pairs that hold each group together.
+
+    Args:
+        pixels: Image x row x column; may be mapped into memory.
+        progress: Told how many images are hashed, then how many are compared with all others as
+            they are, then in a mirror; each of how many.
+
+    Returns:
+        Positions of two images, the smaller first, and whether one is the other's mirror image,
+        0 or 1: link x 3.
+    """
+    forest = _Forest(len(pixels))
+    hashes, in_a_mirror = perceptual_hashes(pixels, progress)
+    most_bits = selective_bits(hashes)
+    for mirrored, others in enumerate((hashes, in_a_mirror)):
+        alike = partial(same_picture, pixels, mirrored=bool(mirrored))
+        for pairs in pairs_within(hashes, most_bits, others, progress):
+            forest.grow(pairs, alike, mirrored)
+    return np.array(forest.links, dtype=np.int64).reshape(-1, 3)
+
+
+def selective_bits(hashes: NDArray[np.uint8]) -> int:
+    """Return how many bits copies may differ in so that few other pairs have to be looked at.
+
+    That is `MOST_BITS`, but for a large set of images that are all alike, as drawn ones are: of
+    those, one pair in twenty is within it. What such a set hides is a copy that was cropped.
+    """
+    images = len(hashes)
+    some = hashes[
+        np.unique(np.linspace(0, images, _SAMPLE, endpoint=False).astype(np.int64))[:images]
+    ]
+    pairs = np.concatenate([*pairs_within(some, MOST_BITS), np.zeros((0, 2), np.int64)])
+    bits = np.bitwise_count(some[pairs[:, 0]] ^ some[pairs[:, 1]]).sum(axis=1)
+    expected = np.cumsum(np.bincount(bits[bits > FEWEST_BITS], minlength=MOST_BITS + 1))
+    most = max(_MOST_LOOKED_AT, _MOST_LOOKED_AT_PER_IMAGE * images)
+    within = np.flatnonzero(expected * (images / max(1, len(some))) ** 2 <= most)
+    return max(FEWEST_BITS, int(within[-1]))
+
+
+def stored_links(folder: Path, progress: Progress | None = None) -> NDArray[np.int64]:
+    """Return the links of a pixel cache's images, found once and kept beside them.
+
+    Args:
+        folder: Holds `images.npy`.
+        progress: See `links`; not told anything where they were kept.
+
+    Raises:
+        DataError: The pixels can't be read.
+    """
+    pixels = open_pixels(folder)
+    kept = folder / f"alike-v{VERSION}.npy"
+    with contextlib.suppress(OSError, EOFError, ValueError):
+        found: NDArray[np.int64] = np.load(kept)
+        if found.ndim == 2 and found.shape[1] == 3:  # noqa: PLR2004 - see `links`
+            return found
+    found = links(pixels, progress)
+    with contextlib.suppress(OSError), new_file(kept) as temporary, temporary.open("wb") as file:
+        np.save(file, found)
+    return found
+
+
+def open_pixels(folder: Path) -> NDArray[np.uint8]:
+    """Map a pixel cache's images into memory.
+
+    Raises:
+        DataError: They can't be read.
+    """
+    try:
+        pixels: NDArray[np.uint8] = np.load(folder / PIXELS_FILE, mmap_mode="r")
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(
+            "Prepared pixels must stay in the cache while they are looked at.",
+            received=f"{folder / PIXELS_FILE} ({error})",
+            hint="Prepare the data again.",
+        ) from None
+    return pixels
+
+
+def groups(pixels: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.int64]:
+    """Return the group of images that show the same picture, for each image.
+
+    Args:
+        pixels: Image x row x column; may be mapped into memory.
+        progress: See `links`.
+
+    Returns:
+        The position of the first image of its group, which is its own where it is alone.
+    """
+    return groups_of(links(pixels, progress), len(pixels))
+
+
+def groups_of(found: NDArray[np.int64], images: int) -> NDArray[np.int64]:
+    """Return the groups that links hold together; see `groups`."""
+    forest = _Forest(images)
+    for one, other in found[:, :2].tolist():
+        forest.join(one, other)
+    _, first, group = np.unique(forest.labels, return_index=True, return_inverse=True)
+    return first[group]
+
+
+class _Forest:
+    """Which images belong together, and the links that showed it.
+
+    Args:
+        images: How many there are, none linked.
+
+    Attributes:
+        labels: Equal for images of one group.
+        links: Positions of two images and 1 where one is the other's mirror image, else 0.
+    """
+
+    def __init__(self, images: int) -> None:
+        self.labels = np.arange(images)
+        self.links: list[tuple[int, int, int]] = []
+        self._members: dict[int, list[int]] = {}
+
+    def grow(self, pairs: NDArray[np.int64], alike: Alike, mirrored: int) -> None:
+        """Link the pairs that are alike, looking only at those not linked yet."""
+        for some in self._unlinked(pairs):
+            for one, other in some[alike(some)].tolist():
+                if self.join(one, other):
+                    self.links.append((one, other, mirrored))
+
+    def join(self, one: int, other: int) -> bool:
+        """Make two groups one; return whether they were two."""
+        both = {int(self.labels[image]) for image in (one, other)}
+        if len(both) == 1:
+            return False
+        # The smaller group moves, so that no image moves more often than groups can double.
+        smaller, larger = sorted(both, key=lambda label: len(self._members.get(label, ())))
+        moving = self._members.pop(smaller, [smaller])
+        self.labels[moving] = larger
+        self._members.setdefault(larger, [larger]).extend(moving)
+        return True
+
+    def _unlinked(self, pairs: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Yield the pairs, a few at a time, without those that are in one group by then."""
+        while len(pairs := pairs[self.labels[pairs[:, 0]] != self.labels[pairs[:, 1]]]):
+            yield pairs[:_AT_ONCE]
+            pairs = pairs[_AT_ONCE:]
