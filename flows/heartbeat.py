@@ -25,9 +25,9 @@ _ENDS = tuple(f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Canc
 def install() -> bool:
     """Give the server the automation, if it hasn't got it; return whether it was missing."""
     try:
-        Automation.read(name=NAME)
+        Automation.read(name=NAME)  # type: ignore[unused-coroutine]  # outside a loop it reads
     except ValueError:
-        _automation().create()  # type: ignore[unused-coroutine]  # it is called outside a loop
+        _automation().create()
         return True
     return False
 

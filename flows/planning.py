@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flows.columns import columns
 from flows.suite import records
+from lungbench.data.sources import text_of
 from lungbench.execution import executions
 from lungbench.experiment import Experiment, RunSpec
 from lungbench.host import describe_host, unavailable
@@ -81,7 +82,7 @@ def _earlier(results: Path) -> Iterable[tuple[Path, RunRecord]]:
 
 
 def _same(record: RunRecord, spec: RunSpec, experiment: Experiment) -> bool:
-    return record.spec == spec and record.data.source == experiment.data.source
+    return record.spec == spec and record.data.source == text_of(experiment.data)
 
 
 def _alike(one: RunSpec, other: RunSpec) -> bool:

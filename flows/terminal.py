@@ -20,13 +20,13 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from lungbench.execution import Execution
+from lungbench.execution import SUMMARY_FILE, Execution
 from lungbench.experiment import RunSpec
 from lungbench.follow import Follower, remaining_s
 from lungbench.record import Epoch, RunRecord
 from reports.format import duration, plural
 from reports.guarding import name_in_a_sentence
-from reports.summary import SUMMARY_FILE, Summary
+from reports.summary import Summary
 
 _LOOK_S = 1.0
 _MOST_NAMED = 5

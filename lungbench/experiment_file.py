@@ -8,8 +8,12 @@ from pydantic import ValidationError
 
 from lungbench.errors import ExperimentError
 from lungbench.experiment import Experiment
-from lungbench.frozen import first_problem
+from lungbench.frozen import first_problem, keys_of
+from lungbench.predict.regular import read_at_most
 from lungbench.settings import SYNTHETIC
+
+MOST_BYTES = 256 * 1024
+"""The largest experiment file that is read; those that ship have less than two thousand."""
 
 
 def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -26,17 +30,32 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     values = _read_toml(path)
     for override in overrides:
         _override(values, override)
+    return _with_absolute_paths(_checked(values, path), path.resolve().parent)
+
+
+def _checked(values: dict[str, Any], path: Path) -> Experiment:
     try:
-        return _with_absolute_paths(Experiment.model_validate(values), path.resolve().parent)
+        # Strictly: true is no 1, "3" no 3 and a date no name. TOML knows lists, a model tuples.
+        return Experiment.model_validate(_with_tuples(values), strict=True)
     except ValidationError as error:
         raise ExperimentError(
-            f"{path}: {first_problem(error)}", hint="correct that key and run again."
+            f"{path}: {first_problem(error, tuple(keys_of(Experiment)))}",
+            hint="correct that key and run again.",
         ) from None
+    except RecursionError:
+        raise _no_toml(path, _TOO_DEEP) from None
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_tuples(each) for key, each in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors put a byte order mark before the first line.
+        return tomllib.loads(read_at_most(path, MOST_BYTES).decode("utf-8-sig"))
     except OSError as error:
         raise ExperimentError(
             "The experiment file must be readable.",
@@ -44,9 +63,16 @@ def _read_toml(path: Path) -> dict[str, Any]:
             expected="a TOML file such as experiments/quick.toml",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ExperimentError(
-            "The experiment file must be TOML.", received=f"{path}: {error}"
-        ) from None
+        raise _no_toml(path, error) from None
+    except RecursionError:
+        raise _no_toml(path, _TOO_DEEP) from None
+
+
+def _no_toml(path: Path, problem: object) -> ExperimentError:
+    return ExperimentError("The experiment file must be TOML.", received=f"{path}: {problem}")
+
+
+_TOO_DEEP = "lists or tables in one another without end"
 
 
 def _override(values: dict[str, Any], text: str) -> None:
@@ -62,10 +88,16 @@ def _override(values: dict[str, Any], text: str) -> None:
         table = table.setdefault(section, {})
         if not isinstance(table, dict):
             raise ExperimentError("--set names a table's key.", received=text)
+    table[last] = _value(raw)
+
+
+def _value(raw: str) -> Any:
+    """Return what a text says as a TOML value, or the text itself where it is none."""
     try:
-        table[last] = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
-        table[last] = raw
+        values = tomllib.loads(f"value = {raw}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return raw
+    return values["value"] if len(values) == 1 else raw
 
 
 def _with_absolute_paths(experiment: Experiment, folder: Path) -> Experiment:
@@ -95,4 +127,9 @@ def _with_absolute_paths(experiment: Experiment, folder: Path) -> Experiment:
 
 
 def _anchored(path: str, folder: Path) -> Path:
-    return (folder / Path(path).expanduser()).resolve()
+    try:
+        return (folder / Path(path).expanduser()).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # of nobody's home, in a loop, with a NUL
+        raise ExperimentError(
+            "The paths in an experiment file must be paths.", received=f"{path!r} ({error})"
+        ) from None

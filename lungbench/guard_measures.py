@@ -127,6 +127,22 @@ def _spread(values: Sequence[float]) -> float | None:
     return 100 * deviation / middle
 
 
+def leaked_percent(runs: Runs) -> float | None:
+    """Return the share of the test images that were trained on; None without test images."""
+    images = tested(runs)
+    return 100 * runs[0].data.leaked / images if images else None
+
+
+def leaked_of_tested(runs: Runs) -> str:
+    """Return the same in words: `135 of 169 test images`."""
+    return f"{runs[0].data.leaked:,} of {tested(runs):,} test images"
+
+
+def tested(runs: Runs) -> int:
+    """Return how many test images a run has, as far as is known."""
+    return sum(runs[0].data.counts.get("test", {}).values())
+
+
 def tool(runs: Runs) -> float | None:
     """Return what this tool took beside a run, in percent of one core."""
     used = runs[0].resources or Resources()

@@ -208,7 +208,7 @@ def _from_files(spec: RunSpec, data: PreparedData, network: keras.Model, run_dir
             target_size=(spec.image_size, spec.image_size),
             batch_size=spec.batch_size,
             class_mode="categorical",
-            classes=list(data.classes),
+            classes=[str(label) for label in range(len(data.classes))],
             shuffle=shuffle,
             seed=spec.seed,
         )
@@ -233,10 +233,11 @@ def _linked(data: PreparedData, split: Split, run_dir: Path) -> Path:
             received=f"{data.folder} is gone",
             hint="prepare the data again, or use the cached pipeline.",
         )
-    folder = run_dir / IMAGES_FOLDER / split
+    folder, labels = run_dir / IMAGES_FOLDER / split, data.labels()
     for row in data.rows[split]:
         file = data.folder / data.paths[row]
-        link = folder / data.paths[row].split("/")[0] / f"{row}{file.suffix}"
+        # A class's name may be none for a folder, and its files may lie in many.
+        link = folder / str(labels[row]) / f"{row}{file.suffix}"
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(file)
     return folder

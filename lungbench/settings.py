@@ -17,8 +17,8 @@ Folders = Annotated[tuple[str, ...], Field(min_length=1)]
 GreyLevel = Annotated[float, Field(ge=0, le=255)]
 
 
-def _known_model(name: str) -> str:
-    if name not in MODELS:
+def _known_model(name: object) -> str:
+    if not isinstance(name, str) or name not in MODELS:
         raise ValueError(f"{name!r} is no model; expected one of {', '.join(model_names())}")
     return name
 

@@ -7,7 +7,7 @@ from prefect import task
 from lungbench.execution import Execution
 
 
-@task(name="prepare", task_run_name="prepare", tags=["lungbench"], persist_result=False)
+@task(name="prepare", task_run_name="prepare", persist_result=False)
 def prepare(folder: Path) -> dict[str, int]:
     """Prepare the data of an execution; return the images per split."""
     data = Execution.open(folder).prepare()

@@ -8,7 +8,7 @@ from lungbench.execution import Execution
 from reports.publish import publish
 
 
-@task(name="report", task_run_name="report", tags=["lungbench"], persist_result=False)
+@task(name="report", task_run_name="report", persist_result=False)
 def report(folder: Path) -> str:
     """Write `summary.json` and `report.html`; return the report's path."""
     return str(publish(Execution.open(folder).folder))

@@ -1,4 +1,8 @@
-"""Train one run in a process of its own, watched from the Prefect UI."""
+"""Train one run in a process of its own, watched from the Prefect UI.
+
+No task has a tag: for each tag Prefect asks its server for a slot before the task begins, and a
+server that is gone would hold up every training by its retries, and then fail it.
+"""
 
 import threading
 from pathlib import Path
@@ -16,7 +20,6 @@ from tasks.progress import reported
 @task(
     name="train",
     task_run_name="train {label}",
-    tags=["lungbench"],
     cache_policy=NO_CACHE,
     persist_result=False,
 )

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from lungbench.checks import Asked, Check
 from lungbench.data.decode import UnreadableImage, examine_bytes, read_bytes
-from lungbench.data.listing import FoundFile, list_files
+from lungbench.data.listing import FoundFile
+from lungbench.data.sources import is_drawn, source_of
 from lungbench.errors import LungbenchError
 from lungbench.experiment import Experiment
 from lungbench.host import why_unusable
 from lungbench.models import MODELS
-from lungbench.settings import SYNTHETIC
 from lungbench.weights import keras_models_folder, missing_weights
 
 _LOOKED_AT = 8  # of each class: a large folder of X-rays takes minutes to decode
@@ -21,17 +21,17 @@ def data(asked: Asked) -> Iterator[Check]:
     """See whether the image folder can be used: its classes, and some images of each."""
     if asked.experiment is None:
         return
-    source = asked.experiment.data.source
-    if source == SYNTHETIC:
+    if is_drawn(asked.experiment.data):
         yield Check("data", "pass", "synthetic images are drawn")
         return
     try:
-        files = list_files(Path(source))
+        source = source_of(asked.experiment.data)
+        files = tuple(source.files)
     except LungbenchError as error:
         found = f"{error.rule} {error.received or ''}".strip()
         yield Check("data", "fail", found, error.hint or "correct data.source.")
         return
-    yield _looked_at(Path(source), files)
+    yield _looked_at(source.root, files)
 
 
 def devices(asked: Asked) -> Iterator[Check]:
@@ -115,6 +115,9 @@ def _spread(files: list[FoundFile]) -> list[FoundFile]:
 def _unreadable(source: Path, files: list[FoundFile]) -> list[str]:
     reasons = []
     for file in files:
+        if file.reason:
+            reasons.append(f"{file.path} ({file.reason})")
+            continue
         try:
             examine_bytes(read_bytes(source / file.path))
         except UnreadableImage as error:

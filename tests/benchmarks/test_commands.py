@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("epoch", "pipeline", "sampling", "suite", "preparation", "startup")
+COMMANDS = (
+    "epoch",
+    "parent_memory",
+    "pipeline",
+    "preparation",
+    "sampling",
+    "startup",
+    "suite",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -314,7 +314,8 @@ def nothing_left(mark: str, within_s: float = 10.0) -> None:
     assert not lines, f"left after {within_s:g} s: {lines}"
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 240) -> None:
+    """Wait for what comes within seconds, even where others keep this machine busy."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -83,6 +83,10 @@ def _kill(_: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _stop(_: str) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def _hang(_: str) -> None:
     while True:
         time.sleep(60)
@@ -133,6 +137,7 @@ def _abort(words: str) -> None:
 _kept: list[Any] = []
 _DEEDS: dict[str, Callable[[str], None]] = {
     "kill": _kill,
+    "stop": _stop,
     "hang": _hang,
     "wait": _wait,
     "spawn": _spawn,

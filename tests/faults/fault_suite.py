@@ -159,7 +159,7 @@ class Suite:
 def end_of(process: "subprocess.Popen[str]") -> Ended:
     """Wait for a command's end."""
     try:
-        out, err = process.communicate(timeout=180)
+        out, err = process.communicate(timeout=300)
     except subprocess.TimeoutExpired:
         process.kill()
         raise

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from fault_kinds import KINDS
+from fault_kinds import EXCEPT, FLIPS, KILLS, KINDS
 
 
 @dataclass
@@ -61,6 +61,7 @@ class Tally:
             remarks = [f"stand-in: {each}" for each in sorted(row.stand_in)]
             remarks += [f"skipped: {each}" for each in sorted(row.skipped)]
             remarks += [f"failed: {each}" for each in row.failed]
+            remarks += [f"not asked: {EXCEPT[number]}"] if number in EXCEPT else []
             yield (
                 f"| {number} | {KINDS[number]} | {row.tried} | {row.survived} | {row.real} "
                 f"| {row.verdict} | {'; '.join(remarks)} |"
@@ -68,6 +69,12 @@ class Tally:
         yield (
             f"| | **{kinds} of {len(KINDS)} kinds** | **{tried}** | **{survived}** "
             f"| **{sum(row.real for row in self.rows.values())}** | | |"
+        )
+        yield ""
+        yield (
+            f"Killed at {sum(self.rows[number].tried for number in KILLS)} points (rows 1 to 4); "
+            f"bits flipped: {self.rows[FLIPS].tried}; "
+            f"rows with a real training: {sum(row.real > 0 for row in self.rows.values())}."
         )
 
     def write(self, folder: Path) -> None:

@@ -76,7 +76,9 @@ def test_a_kill_in_the_middle_of_an_epochs_line_is_recorded_without_it(
         calls = {"match": EPOCHS_FILE, "kill": 5, "half": True}
         killed = lab.launch(run_dir, Plan(calls=calls))
         assert not (run_dir / EPOCHS_FILE).read_bytes().endswith(b"\n")
+        assert (killed.status, killed.reason and killed.reason.kind) == ("failed", "signal")
         assert [epoch.epoch for epoch in killed.epochs] == [1]
+        assert lab.committed(run_dir) == (1, 0)
         lab.finish(run_dir, expected)
 
 

@@ -47,7 +47,7 @@ def test_a_stopped_training_goes_on_when_it_is_let(
     with fault.trial():
         run_dir = tmp_path / "run"
         flight = lab.begin(run_dir, Plan(batch_s=0.1), stall_s=STOPPED_S + 300)
-        wait_for((run_dir / HEARTBEAT_FILE).exists, 120)
+        wait_for((run_dir / HEARTBEAT_FILE).exists)
         child = flight.child()
         child.suspend()
         time.sleep(STOPPED_S)
@@ -64,7 +64,7 @@ def test_a_training_that_stays_stopped_is_ended_and_the_reason_says_so(
     with fault.trial():
         run_dir = tmp_path / "run"
         flight = lab.begin(run_dir, Plan(at={"batch:5": f"wait={tmp_path}"}), stall_s=1.0)
-        wait_for((tmp_path / "reached").exists, 120)
+        wait_for((tmp_path / "reached").exists)
         flight.child().suspend()
         record = flight.record()
         assert kind(record) == ("failed", "stalled")
@@ -95,8 +95,11 @@ def test_a_training_that_hangs_at_its_start_is_ended(
 ) -> None:
     with fault.trial():
         run_dir = tmp_path / "run"
+        if LONG:
+            lab.launch(run_dir, Plan(at={"batch:5": "kill"}))
         record = lab.launch(run_dir, Plan(at={point: "hang"}), start_s=2.0)
         assert kind(record) == ("failed", "stalled")
+        assert (lab.committed(run_dir) is not None) == LONG
         assert record.reason
         assert "since the start for longer than measure.start_s = 2 s" in record.reason.message
         lab.finish(run_dir, whole())

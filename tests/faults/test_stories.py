@@ -7,7 +7,7 @@ from fault_story import Story
 from fault_tally import Fault
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.fault(6, 7, 31, 32, 33, 34)
 @pytest.mark.story("story_prefect.py")
 def test_whatever_becomes_of_prefect_no_training_is_held_up_or_lost(

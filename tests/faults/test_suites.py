@@ -30,11 +30,63 @@ def interrupted_by_its_death(suite: Suite) -> None:
     before = sha256_of(checkpoint)
     assert [each.runs for each in repair_all(suite.results)] == [(FIRST,)]
     record = read_record(suite.run_dir())
-    assert record.status == "interrupted"
     assert record.reason
+    assert (record.status, record.reason.kind) == ("interrupted", "lost")
     assert "ended without a word" in record.reason.message
     assert sha256_of(checkpoint) == before
     assert read_checkpoint(checkpoint).header.batches == 0
+
+
+KILL = {"kill": 20}  # a call in the middle of the training
+BEYOND = {"on": "write", "from": 9, "match": "/checkpoint"}  # the first checkpoint's eight writes
+LONG_ONLY = pytest.mark.long
+# What is done to the first run of a suite, its reason, and the deadlines that this takes.
+HARMS = [
+    pytest.param({"at": {"batch:5": "kill"}}, "signal", (), marks=pytest.mark.fault(1)),
+    *(
+        pytest.param(plan, kind, limits, marks=[pytest.mark.fault(row), LONG_ONLY])
+        for row, plan, kind, limits in (
+            (3, {"calls": KILL}, "signal", ()),
+            (4, {"at": {"said": "kill"}}, "signal", ()),
+            (9, {"at": {"batch:5": "stop"}}, "stalled", ("measure.stall_s=3",)),
+            (11, {"at": {"start": "hang"}}, "stalled", ("measure.start_s=8",)),
+            (13, {"at": {"batch:5": "raise=MemoryError:"}}, "out_of_memory", ()),
+            (14, {"calls": BEYOND | {"fail": "ENOSPC"}}, "disk_full", ()),
+            (15, {"calls": BEYOND | {"fail": "EIO"}}, "error", ()),
+            (16, {"calls": BEYOND | {"fail": "EDQUOT"}}, "disk_full", ()),
+            (24, {"calls": {"match": "epochs.jsonl", "kill": 5, "half": True}}, "signal", ()),
+            (38, {"at": {"batch:5": "raise=RuntimeError:device is lost"}}, "error", ()),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("harm", "kind", "limits"), HARMS)
+def test_a_suite_whose_first_run_is_harmed_says_so_in_a_line_and_does_the_others(
+    suite: Suite,
+    whole_suite: Whole,
+    mark: str,
+    fault: Fault,
+    harm: dict[str, Any],
+    kind: str,
+    limits: tuple[str, ...],
+) -> None:
+    with fault.trial():
+        options = [each for limit in limits for each in ("--set", limit)]
+        ended = suite.do("run", *options, plan=Plan(only=FIRST, **harm))
+        assert ended.code == 1, ended
+        assert "Traceback" not in ended.err
+        [line] = [line for line in ended.err.splitlines() if ": failed: " in line]
+        nothing_left(mark)
+        record = read_record(suite.run_dir())
+        assert record.reason
+        assert (record.status, record.reason.kind) == ("failed", kind)
+        assert line.endswith(record.reason.message)
+        assert read_record(suite.run_dir(SECOND)).status == "completed"
+        assert (suite.execution / "report.html").is_file()
+        if (suite.run_dir() / CHECKPOINT_FILE).exists():
+            read_checkpoint(suite.run_dir() / CHECKPOINT_FILE)  # checks its hash
+        all_done(suite, suite.do("resume"), whole_suite)
 
 
 @pytest.mark.fault(4)
@@ -50,7 +102,9 @@ def test_a_command_killed_at_every_call_of_a_record_goes_on(
             nothing_left(mark)
             assert not (suite.run_dir() / RECORD_FILE).exists()
             assert read_checkpoint(suite.run_dir() / CHECKPOINT_FILE).header.epochs
-            all_done(suite, suite.do("resume"), whole_suite)
+            resumed = suite.do("resume")
+            assert "repaired: " in resumed.err  # who was killed could say nothing
+            all_done(suite, resumed, whole_suite)
             shutil.rmtree(suite.results)
 
 
@@ -143,6 +197,24 @@ def test_of_two_resumes_at_once_the_second_is_refused_and_told_by_whom(
         all_done(suite, end_of(first), whole_suite)
 
 
+@pytest.mark.fault(26)
+def test_of_two_launches_of_one_run_the_second_waits_and_takes_the_firsts_result(
+    lab: Lab, whole: Any, tmp_path: Path, fault: Fault
+) -> None:
+    expected, run_dir = whole(), tmp_path / "run"
+    with fault.trial():
+        lab.launch(run_dir, Plan(at={"batch:5": "kill"}))
+        first = lab.begin(run_dir, Plan(at={"batch:8": f"wait={tmp_path}"}))
+        wait_for((tmp_path / "reached").exists)
+        second = lab.begin(run_dir, Plan(at={"start": "kill"}))
+        time.sleep(1.2)  # more than two looks at the host's lock
+        (tmp_path / "go").touch()
+        record = first.record()
+        assert record.status == "completed"
+        assert second.record() == record == read_record(run_dir)
+        assert Outcome.of(run_dir) == expected
+
+
 @pytest.mark.fault(27)
 def test_two_runs_of_one_name_get_folders_of_their_own(
     suite: Suite, whole_suite: Whole, fault: Fault
@@ -170,8 +242,8 @@ def test_an_experiment_that_was_changed_is_refused_and_put_back_goes_on(
     interrupted: Suite, whole_suite: Whole, fault: Fault
 ) -> None:
     suite = interrupted
-    file = suite.execution / EXPERIMENT_FILE
-    before = file.read_text()
+    file, kept = suite.execution / EXPERIMENT_FILE, suite.run_dir() / CHECKPOINT_FILE
+    before, checkpoint = file.read_text(), sha256_of(kept)
     for section, key, value in sampled(CHANGES, 1):
         with fault.trial():
             changed = json.loads(before)
@@ -179,14 +251,18 @@ def test_an_experiment_that_was_changed_is_refused_and_put_back_goes_on(
             file.write_text(json.dumps(changed))
             told = f"{section}.{key}: {old} in the runs already begun, {value} in experiment.json"
             one_clear_line(suite.do("resume"), 3, told)
+            assert sha256_of(kept) == checkpoint
     file.write_text(before)
     if LONG:
         all_done(suite, suite.do("resume"), whole_suite)
 
 
+OLDER = {"numpy": "0.1", "device": "2 gpu"}  # what the checkpoint's own process had
+
+
 @pytest.mark.fault(29)
 @pytest.mark.parametrize(
-    "what", ["numpy", "processors", pytest.param("flags", marks=pytest.mark.long)]
+    "what", ["numpy", "processors", "device", pytest.param("flags", marks=pytest.mark.long)]
 )
 @pytest.mark.parametrize(
     "child", ["tiny", pytest.param("real", marks=pytest.mark.long)], indirect=True
@@ -200,10 +276,10 @@ def test_other_versions_flags_or_processors_are_named_and_not_called_exact(
     run_dir, allowed = tmp_path / "run", os.sched_getaffinity(0)
     lab.launch(run_dir, Plan(at={"batch:5": "kill"}))
     with fault.trial():
-        if what == "numpy":
+        if what in OLDER:
             path = run_dir / CHECKPOINT_FILE
             held = read_checkpoint(path)
-            older = held.header.environment | {"numpy": "0.1"}
+            older = held.header.environment | {what: OLDER[what]}
             header = held.header.model_copy(update={"environment": older})
             write_checkpoint(path, header, held.arrays)
         elif what == "processors":

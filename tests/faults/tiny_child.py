@@ -169,7 +169,7 @@ def train(job: Any, run_dir: Path, clock: Callable[[], float], plan: Plan, point
     spec, data = job.spec, PreparedData.read(job.data)
     steps = -(-len(data.rows["train"]) // spec.batch_size)
     started_s = clock()
-    network, past = TinyNetwork(spec.seed, plan.state_bytes), Past.found(run_dir)
+    network, past = TinyNetwork(spec.seed, plan.state_bytes), Past.found(run_dir, "cpu")
     if past.checkpoint:
         keeping.resume(network, past.checkpoint)
     marks = Marks(started_s=started_s, built_s=clock())
