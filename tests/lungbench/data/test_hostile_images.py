@@ -9,7 +9,7 @@ from hostile_damage import DAMAGE
 from hostile_dicoms import DICOMS
 from hostile_layouts import LAYOUTS
 
-from lungbench.data.decode import UnreadableImage, _grey, decode, examine_bytes, read_bytes
+from lungbench.data.decode import UnreadableImage, decode, examine_bytes, grey_of_bytes, read_bytes
 
 pytestmark = [
     pytest.mark.timeout(20),  # for each: nothing waits for a pipe, and nothing swells
@@ -31,7 +31,7 @@ def test_a_picture_comes_out_as_it_went_in(case: Case, tmp_path: Path) -> None:
     expected = case.expected
     path = case.lay_out(tmp_path)
     content = read_bytes(path)
-    grey = np.asarray(_grey(content)[0]).astype(int)
+    grey = np.asarray(grey_of_bytes(content)[0]).astype(int)
     assert grey.shape == expected.grey.shape
     assert np.abs(grey - expected.grey).max() <= expected.off_by
     facts = examine_bytes(content)
