@@ -51,7 +51,7 @@ NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 
 def grey(content: bytes) -> np.ndarray:
     """The picture at its own size."""
-    return np.asarray(decoder._grey(content)[0])
+    return np.asarray(decoder.grey_of_bytes(content)[0])
 
 
 def reason(content: bytes) -> str:
