@@ -87,7 +87,7 @@ def test_a_page_asks_nothing_of_the_network_and_runs_no_script(rendered: Any) ->
 
 
 def test_a_page_says_that_it_is_no_medical_device(rendered: Any) -> None:
-    assert "Not a medical device." in rendered.html
+    assert "Research use, not a medical device." in rendered.html
 
 
 def test_every_drawing_has_a_text_alternative(rendered: Any) -> None:
