@@ -58,7 +58,7 @@ def _shortcuts(found: Sequence[Contest]) -> Guard | None:
         said = f"{without}; every network is shown to be better, and only by that much."
         return Guard(SHORTCUTS, "warn", said, _SHORTCUT_ADVICE, _labels(beaten))
     count = f"{len(no_better)} of {fmt.plural(len(beaten), 'cell')}"
-    said = f"{without}, and {count} of networks are not shown to be better."
+    said = f"{without}, and {count} are not shown to be better."
     return Guard(SHORTCUTS, "fail", said, _SHORTCUT_ADVICE, _labels(no_better))
 
 

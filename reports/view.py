@@ -96,7 +96,7 @@ def page(executions: Sequence[Results], now: datetime) -> Page:
         several=len(executions) > 1,
         rendered=f"Rendered {fmt.moment(now)} by lungbench {__version__}.",
         sections=tuple(Section(anchor, title) for anchor, title in SECTIONS),
-        verdict=verdict(executions, study, trusted, without_lungs),
+        verdict=verdict(executions, study, trusted, without_lungs.remark),
         trust=trusted,
         speed=speed(study),
         latency=latency(study),

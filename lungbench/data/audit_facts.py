@@ -9,7 +9,8 @@ from lungbench.data.association import Association, associations
 from lungbench.data.dataset import PreparedData
 from lungbench.data.image_table import UNKNOWN, ImageTable
 from lungbench.data.index import Progress
-from lungbench.data.near_duplicates import NO_LINKS, groups_of, open_pixels, stored_links
+from lungbench.data.near_duplicates import NO_LINKS, groups_of, stored_links
+from lungbench.data.pixel_file import open_pixels
 from lungbench.data.sharing import MOST_LISTED, Sharing, sharing
 from lungbench.data.shortcut_baselines import ShortcutBaselines, shortcut_baselines
 from lungbench.frozen import Frozen
@@ -63,10 +64,11 @@ def facts(data: PreparedData, images_csv: Path, progress: Progress | None = None
         DataError: The pixel cache is gone.
     """
     table = ImageTable.read(data, images_csv)
-    pixels = open_pixels(data.pixels)
     # Drawn X-rays are of different people, each drawn once.
     drawn = data.source == SYNTHETIC
     found = NO_LINKS if drawn else stored_links(data.pixels, progress)
+    with open_pixels(data.pixels) as pixels:
+        shortcuts = shortcut_baselines(table, pixels)
     tests = table.splits["test"]
     return Facts(
         images=len(table),
@@ -78,10 +80,10 @@ def facts(data: PreparedData, images_csv: Path, progress: Progress | None = None
             for each in table.contradictions[:MOST_LISTED]
         ),
         copies=sharing(table, table.words["sha256"].numbers),
-        near_duplicates=_near_duplicates(table, found, len(pixels)),
+        near_duplicates=_near_duplicates(table, found, len(data.paths)),
         patients=sharing(table, _patients(table)),
         associations=associations(table),
-        shortcuts=shortcut_baselines(table, pixels),
+        shortcuts=shortcuts,
     )
 
 

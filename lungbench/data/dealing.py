@@ -113,14 +113,17 @@ class Images:
 
     def firsts(self) -> NDArray[np.bool_]:
         """Return which images are the first of their content."""
-        order = np.argsort(self.keys, kind="stable").astype(np.int32)
-        ordered, first = self.keys[order], np.ones(len(self), dtype=bool)
-        first[order[1:]] = ordered[1:] != ordered[:-1]
+        first = np.ones(len(self), dtype=bool)
+        for label in range(len(self.class_names)):
+            members = np.flatnonzero(self.labels == label)
+            members = members[np.argsort(self.keys[members], kind="stable")]
+            ordered = self.keys[members]
+            first[members[1:]] = ordered[1:] != ordered[:-1]
         return first
 
     def alone(self) -> NDArray[np.bool_]:
         """Return which images are in a group of one content."""
-        single = np.bincount(self.groups[self.firsts()], minlength=1) == 1
+        single = np.equal(np.bincount(self.groups[self.firsts()], minlength=1), 1)
         return single[self.groups]
 
     def clusters(self) -> "list[Cluster]":

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lungbench.data.image_table import ImageTable, Words
+from lungbench.data.pixel_file import Images
 
 Features = NDArray[np.float32]
 """Image x feature; all finite."""
@@ -19,7 +20,7 @@ _LEVELS = np.arange(256)
 _RAREST = 5  # images; what fewer have is one kind together, so that no feature names one image
 
 
-def file_facts(table: ImageTable, pixels: NDArray[np.uint8]) -> Features:  # noqa: ARG001 - a Group
+def file_facts(table: ImageTable, pixels: Images) -> Features:  # noqa: ARG001 - a Group
     """Return how each file is stored: size, aspect, bytes per pixel, colour mode and format.
 
     Sizes are logarithms, so that twice as large is as far wherever one starts. What isn't known
@@ -32,30 +33,31 @@ def file_facts(table: ImageTable, pixels: NDArray[np.uint8]) -> Features:  # noq
     return np.column_stack(columns).astype(np.float32)
 
 
-def grey_statistics(table: ImageTable, pixels: NDArray[np.uint8]) -> Features:
+def grey_statistics(table: ImageTable, pixels: Images) -> Features:
     """Return mean, standard deviation and quantiles of each square, and its shares of 0 and 255."""
     return np.array([_grey_statistics(image) for image in _images(table, pixels)], np.float32)
 
 
-def thumbnails(table: ImageTable, pixels: NDArray[np.uint8]) -> Features:
+def thumbnails(table: ImageTable, pixels: Images) -> Features:
     """Return each square reduced to 16 x 16 greys: too coarse for an infiltrate or a vessel."""
     small = np.empty((len(table), THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.float32)
     for place, image in enumerate(_images(table, pixels)):
-        small[place] = Image.fromarray(image).resize(small.shape[1:], Image.Resampling.BOX)
+        reduced = Image.fromarray(image).resize(small.shape[1:], Image.Resampling.BOX)
+        small[place] = np.asarray(reduced)
     return small.reshape(len(table), -1)
 
 
-Group = Callable[[ImageTable, NDArray[np.uint8]], Features]
+Group = Callable[[ImageTable, Images], Features]
 
 GROUPS: Mapping[str, Group] = {
     "file facts": file_facts,
     "grey statistics": grey_statistics,
-    "thumbnail": thumbnails,
+    "thumbnails": thumbnails,
 }
 
 
-def _images(table: ImageTable, pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    return (pixels[position] for position in table.positions)
+def _images(table: ImageTable, pixels: Images) -> Iterator[NDArray[np.uint8]]:
+    return (pixels[position] for position in table.positions.tolist())
 
 
 def _grey_statistics(image: NDArray[np.uint8]) -> NDArray[np.float64]:

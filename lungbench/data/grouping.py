@@ -66,14 +66,14 @@ def alike_in(folder: Path, images: int) -> NDArray[np.int64]:
     return near_duplicates.groups_of(near_duplicates.stored_links(folder), images)
 
 
-def _copies(files: FileTable, chosen: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-    """Number the contents of images that stand by class and SHA-256, and in one class each."""
+def _copies(files: FileTable, chosen: NDArray[np.integer[Any]]) -> NDArray[np.int32] | None:
+    """Number the contents of images that stand by class and SHA-256; None where all differ."""
     before, number, numbers = "", -1, np.empty(len(chosen), dtype=np.int32)
     for place, position in enumerate(chosen.data):
         digest = files.sha256(position)
         number += digest != before
         before, numbers[place] = digest, number
-    return numbers
+    return numbers if number + 1 < len(chosen) else None
 
 
 def _patients(files: FileTable, chosen: NDArray[np.integer[Any]]) -> NDArray[np.int64] | None:

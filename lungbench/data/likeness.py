@@ -9,12 +9,14 @@ Source of the linear model: Lucas and Kanade, "An Iterative Image Registration T
 with the slopes of both images, as in Benhimane and Malis (2004).
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from lungbench.data.pixel_file import Images
 
 SAME_PICTURE = 0.93
 """Likeness from which on two images show the same picture; see docs/decisions.md."""
@@ -26,8 +28,7 @@ _BLUR = 5
 _AROUND = ((0, 0), *[(_BLUR // 2 + 1, _BLUR // 2)] * 2)
 _AT_ONCE = 64
 
-Images = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
-Details = NDArray[np.float32]
+Details = NDArray[np.floating[Any]]  # of single precision
 
 
 class _Grid(NamedTuple):
@@ -42,7 +43,7 @@ class _Grid(NamedTuple):
     margin: int
 
     @property
-    def places(self) -> NDArray[np.float32]:
+    def places(self) -> Details:
         """Where the pixels within the margin lie, -1 at one edge of the image to 1 at the other."""
         centres = (np.arange(self.side, dtype=np.float32) + 0.5) / self.side
         return (2 * centres - 1)[self.margin : -self.margin]
@@ -52,18 +53,18 @@ _COARSE, _FINE = _Grid(32, 3), _Grid(64, 5)
 
 
 def same_picture(
-    pixels: NDArray[np.uint8], pairs: NDArray[np.int64], *, mirrored: bool = False
+    pixels: Images, pairs: NDArray[np.int64], *, mirrored: bool = False
 ) -> NDArray[np.bool_]:
     """Return whether two images show the same picture.
 
     Args:
-        pixels: Image x row x column; may be mapped into memory.
+        pixels: The images.
         pairs: Positions, pair x 2.
         mirrored: Look at the second image in a mirror.
     """
     flip = -1 if mirrored else 1
     images, places = np.unique(pairs, return_inverse=True)
-    details = _details([pixels[image] for image in images], _COARSE)
+    details = _details(pixels, _COARSE, images.tolist())
     left, right = places.reshape(pairs.shape).T
     found = np.zeros(len(pairs), dtype=bool)
     for start in range(0, len(pairs), _AT_ONCE):
@@ -73,7 +74,7 @@ def same_picture(
     close = np.flatnonzero(found)
     for start in range(0, len(close), _AT_ONCE):
         some = close[start : start + _AT_ONCE]
-        one, other = ([pixels[image] for image in side] for side in pairs[some].T)
+        one, other = ([pixels[image] for image in side] for side in pairs[some].T.tolist())
         like = likeness(one, [image[:, ::flip] for image in other])
         found[some] = like >= SAME_PICTURE
     return found
@@ -90,7 +91,7 @@ def likeness(left: Images, right: Images) -> NDArray[np.float64]:
         Of each pair, up to 1; 1 for two images without any detail.
     """
     movements = _compared(_details(left, _COARSE), _details(right, _COARSE), _COARSE)[1]
-    moved = [_moved(image, movement) for image, movement in zip(right, movements, strict=True)]
+    moved = [_moved(right[place], movement) for place, movement in enumerate(movements)]
     return _compared(_details(left, _FINE), _details(moved, _FINE), _FINE)[0]
 
 
@@ -107,22 +108,24 @@ def _compared(
     return 1 - left_apart.astype(np.float64) / 2, movement[:, :, 0] / grid.side
 
 
-def _details(images: Images, grid: _Grid) -> Details:
+def _details(images: Images, grid: _Grid, which: Iterable[int] | None = None) -> Details:
     """Return each pixel less the mean of those around it, image x row x column.
 
     Within the margin they have mean 0 and length 1; what has no details stays without.
     """
-    small = resized(images, grid.side).astype(np.float32)
+    small = resized(images, grid.side, which).astype(np.float32)
     sums = np.cumsum(np.pad(small, _AROUND, mode="edge"), axis=1)
     sums = np.cumsum(sums[:, _BLUR:] - sums[:, :-_BLUR], axis=2)
-    details = small - (sums[:, :, _BLUR:] - sums[:, :, :-_BLUR]) / _BLUR**2
+    around = (sums[:, :, _BLUR:] - sums[:, :, :-_BLUR]) / np.float32(_BLUR**2)
+    details: Details = (small - around).astype(np.float32)
     inner = _inner(details, grid)
     mean = inner.mean(axis=(1, 2), keepdims=True)
     length = np.sqrt(((inner - mean) ** 2).sum(axis=(1, 2), keepdims=True))
-    return (details - mean) / np.maximum(length, 1e-3)
+    scaled: Details = (details - mean) / np.maximum(length, np.float32(1e-3))
+    return scaled
 
 
-def _slopes(details: Details, grid: _Grid) -> NDArray[np.float32]:
+def _slopes(details: Details, grid: _Grid) -> Details:
     """Return how shifting, stretching and turning would change each pixel: image x 6 x pixel."""
     across = (_inner(details, grid, right=1) - _inner(details, grid, right=-1)) / 2
     down = (_inner(details, grid, down=1) - _inner(details, grid, down=-1)) / 2
@@ -160,9 +163,17 @@ def _moved(image: NDArray[np.uint8], movement: NDArray[np.float64]) -> NDArray[n
     return np.asarray(Image.fromarray(image).transform(whole, affine, matrix, smooth))
 
 
-def resized(images: Images, side: int) -> NDArray[np.uint8]:
-    """Return the images as squares of this side."""
-    found = np.empty((len(images), side, side), dtype=np.uint8)
-    for position, image in enumerate(images):
-        found[position] = Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)
+def resized(images: Images, side: int, which: Iterable[int] | None = None) -> NDArray[np.uint8]:
+    """Return images as squares of this side, image x row x column.
+
+    Args:
+        images: Of any size.
+        side: In pixels.
+        which: Their positions; None is all.
+    """
+    chosen = range(len(images)) if which is None else list(which)
+    found = np.empty((len(chosen), side, side), dtype=np.uint8)
+    for place, position in enumerate(chosen):
+        whole = Image.fromarray(images[position])
+        found[place] = np.asarray(whole.resize((side, side), Image.Resampling.BILINEAR))
     return found

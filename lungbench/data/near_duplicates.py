@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lungbench.data.dataset import PIXELS_FILE
 from lungbench.data.hamming import pairs_within
 from lungbench.data.index import Progress
 from lungbench.data.likeness import same_picture
 from lungbench.data.perceptual_hash import perceptual_hashes
+from lungbench.data.pixel_file import Images, open_pixels
 from lungbench.data.staging import new_file
-from lungbench.errors import DataError
 
 VERSION = 1
 """Changes whenever the same pixels would be linked otherwise."""
@@ -33,7 +32,7 @@ FEWEST_BITS = 12
 """No copy that was only saved again or resized differs in more."""
 
 _MOST_LOOKED_AT = 100_000
-_MOST_LOOKED_AT_PER_IMAGE = 10
+_MOST_LOOKED_AT_PER_IMAGE = 4
 _SAMPLE = 1024
 _AT_ONCE = 1024
 
@@ -42,11 +41,11 @@ NO_LINKS: NDArray[np.int64] = np.zeros((0, 3), dtype=np.int64)
 Alike = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 
 
-def links(pixels: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.int64]:
+def links(pixels: Images, progress: Progress | None = None) -> NDArray[np.int64]:
     """Return which images show the same picture, as the fewest pairs that hold each group together.
 
     Args:
-        pixels: Image x row x column; may be mapped into memory.
+        pixels: The images.
         progress: Told how many images are hashed, then how many are compared with all others as
             they are, then in a mirror; each of how many.
 
@@ -71,15 +70,19 @@ def selective_bits(hashes: NDArray[np.uint8]) -> int:
     those, one pair in twenty is within it. What such a set hides is a copy that was cropped.
     """
     images = len(hashes)
-    some = hashes[
-        np.unique(np.linspace(0, images, _SAMPLE, endpoint=False).astype(np.int64))[:images]
-    ]
-    pairs = np.concatenate([*pairs_within(some, MOST_BITS), np.zeros((0, 2), np.int64)])
-    bits = np.bitwise_count(some[pairs[:, 0]] ^ some[pairs[:, 1]]).sum(axis=1)
+    some = hashes[:: max(1, images // _SAMPLE)]
+    near = [_different_bits(some, pairs) for pairs in pairs_within(some, MOST_BITS)]
+    bits = np.concatenate([*near, np.zeros(0, dtype=np.int64)])
     expected = np.cumsum(np.bincount(bits[bits > FEWEST_BITS], minlength=MOST_BITS + 1))
     most = max(_MOST_LOOKED_AT, _MOST_LOOKED_AT_PER_IMAGE * images)
     within = np.flatnonzero(expected * (images / max(1, len(some))) ** 2 <= most)
     return max(FEWEST_BITS, int(within[-1]))
+
+
+def _different_bits(hashes: NDArray[np.uint8], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    one, other = hashes[pairs.T]
+    bits: NDArray[np.int64] = np.bitwise_count(one ^ other).sum(axis=1, dtype=np.int64)
+    return bits
 
 
 def stored_links(folder: Path, progress: Progress | None = None) -> NDArray[np.int64]:
@@ -92,40 +95,23 @@ def stored_links(folder: Path, progress: Progress | None = None) -> NDArray[np.i
     Raises:
         DataError: The pixels can't be read.
     """
-    pixels = open_pixels(folder)
     kept = folder / f"alike-v{VERSION}.npy"
     with contextlib.suppress(OSError, EOFError, ValueError):
         found: NDArray[np.int64] = np.load(kept)
         if found.ndim == 2 and found.shape[1] == 3:  # noqa: PLR2004 - see `links`
             return found
-    found = links(pixels, progress)
+    with open_pixels(folder) as pixels:
+        found = links(pixels, progress)
     with contextlib.suppress(OSError), new_file(kept) as temporary, temporary.open("wb") as file:
         np.save(file, found)
     return found
 
 
-def open_pixels(folder: Path) -> NDArray[np.uint8]:
-    """Map a pixel cache's images into memory.
-
-    Raises:
-        DataError: They can't be read.
-    """
-    try:
-        pixels: NDArray[np.uint8] = np.load(folder / PIXELS_FILE, mmap_mode="r")
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(
-            "Prepared pixels must stay in the cache while they are looked at.",
-            received=f"{folder / PIXELS_FILE} ({error})",
-            hint="Prepare the data again.",
-        ) from None
-    return pixels
-
-
-def groups(pixels: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.int64]:
+def groups(pixels: Images, progress: Progress | None = None) -> NDArray[np.int64]:
     """Return the group of images that show the same picture, for each image.
 
     Args:
-        pixels: Image x row x column; may be mapped into memory.
+        pixels: The images.
         progress: See `links`.
 
     Returns:

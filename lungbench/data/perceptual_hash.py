@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lungbench.data.index import Progress
 from lungbench.data.likeness import resized
+from lungbench.data.pixel_file import Images
 
 _SIDE, _FREQUENCIES = 32, 16
 # The cosines as whole numbers, whose products are exact in double precision: a hash is the same
@@ -20,14 +21,14 @@ _AT_ONCE = 1024
 
 
 def perceptual_hashes(
-    pixels: NDArray[np.uint8], progress: Progress | None = None
+    pixels: Images, progress: Progress | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return the perceptual hash of each image, and of what a mirror shows of it.
 
     Each bit says of one coefficient of the cosine transform whether it is above their median.
 
     Args:
-        pixels: Image x row x column; may be mapped into memory, and is read once.
+        pixels: The images; each is read once.
         progress: Told how many images are hashed.
 
     Returns:
@@ -36,8 +37,8 @@ def perceptual_hashes(
     shape = (len(pixels), _FREQUENCIES**2 // 8)
     hashes, mirrored = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
     for start in range(0, len(pixels), _AT_ONCE):
-        small = resized(pixels[start : start + _AT_ONCE], _SIDE)
-        end = start + len(small)
+        end = min(start + _AT_ONCE, len(pixels))
+        small = resized(pixels, _SIDE, range(start, end))
         hashes[start:end], mirrored[start:end] = _hashed(small), _hashed(small[:, :, ::-1])
         if progress:
             progress(end, len(pixels))

@@ -41,21 +41,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Used:
-    """The images that are used, in the order of their rows.
+    """The images that are used, and what for.
 
     Attributes:
         found: Every file of the source.
         pixels: The cache folder.
         rows: The position of each row's file.
         chosen: Which of the rows are used.
-        images: Those, as a split sees them.
+        division: What they are used for, in the order of their rows.
+        leaked: Test images that were also trained on.
+        grouped: Images that stay together with another one.
     """
 
     found: Index
     pixels: Path
     rows: NDArray[np.int32]
     chosen: NDArray[np.bool_]
-    images: Images
+    division: Division
+    leaked: int
+    grouped: int
 
     @property
     def positions(self) -> NDArray[np.int32]:
@@ -91,12 +95,10 @@ def prepare(
         with FileLock(cache / LOCK_FILE):
             sweep(cache)
             used = _used(settings, cache.resolve(), progress)
-    files, positions = used.found.files, used.positions
-    division = divide(settings, used.images, (files.split(each) for each in positions.data))
-    data = _prepared(settings, used, division)
+    data = _prepared(settings, used)
     with _writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_images_csv(out / IMAGES_FILE, files, _texts(len(files), positions, division))
+        write_images_csv(out / IMAGES_FILE, used.found.files, _texts(used))
         data.write(out / DATA_FILE)
     if data.remark:
         log.info("%s", data.remark)
@@ -126,7 +128,7 @@ def _source(settings: DataSettings, cache: Path, progress: Progress | None) -> S
 
 
 def _used(settings: DataSettings, cache: Path, progress: Progress | None) -> _Used:
-    """Index and decode all files, and choose among the images.
+    """Index and decode all files, choose among the images, and split them.
 
     Raises:
         DataError: They can't be used as asked.
@@ -136,19 +138,42 @@ def _used(settings: DataSettings, cache: Path, progress: Progress | None) -> _Us
     check_usable(files, settings.most_unusable)
     if settings.brightness:
         keep_brightness(files, settings.brightness)
-    order = files.row_order()
-    rows = order[files.decoded[order]]
+    rows = files.row_order()
+    rows = rows[files.decoded[rows]]
     chosen = files.kept[rows]
     if settings.per_class or settings.split == "paper":
         of_these = drawn(_images(files, rows[chosen], settings.split_seed), settings.per_class)
         leave_out_undrawn(files, rows[chosen], of_these)
         chosen[chosen] = of_these
-    groups = None
-    if settings.split == "strict":
-        alike = None if is_drawn(settings) else alike_in(pixels, len(rows))[chosen]
-        groups = groups_of(files, rows[chosen], alike)
-    images = _images(files, rows[chosen], settings.split_seed, groups)
-    return _Used(found, pixels, rows, chosen, images)
+    positions = rows[chosen]
+    groups = _groups(settings, files, positions, pixels, chosen)
+    images = _images(files, positions, settings.split_seed, groups)
+    division = divide(settings, images, (files.split(each) for each in positions.data))
+    return _Used(
+        found,
+        pixels,
+        rows,
+        chosen,
+        division,
+        leaked=0 if settings.split == "strict" else division.leaked(images),
+        grouped=int((~images.alone()).sum()),
+    )
+
+
+def _groups(
+    settings: DataSettings,
+    files: FileTable,
+    positions: NDArray[np.int32],
+    pixels: Path,
+    chosen: NDArray[np.bool_],
+) -> NDArray[np.int32] | None:
+    """Return which images stay together; None where only copies do."""
+    if settings.split != "strict":
+        return None
+    if is_drawn(settings):  # each of another person
+        return groups_of(files, positions, None)
+    alike = alike_in(pixels, len(chosen)).astype(np.int32)
+    return groups_of(files, positions, alike[chosen])
 
 
 def _images(
@@ -191,23 +216,23 @@ def _pixels_found(
     return find_pixels(cache, files, image_size)
 
 
-def _texts(files: int, positions: NDArray[np.int32], division: Division) -> Iterator[str | None]:
+def _texts(used: _Used) -> Iterator[str | None]:
     """Yield the split of each file as the table shows it; None where it is left out."""
-    place = np.full(files, -1, dtype=np.int32)
-    place[positions] = np.arange(len(positions))
-    yield from (None if at < 0 else division.text(at) for at in place.data)
+    place = np.full(len(used.found.files), -1, dtype=np.int32)
+    place[used.positions] = np.arange(int(used.chosen.sum()), dtype=np.int32)
+    yield from (None if at < 0 else used.division.text(at) for at in place.data)
 
 
-def _prepared(settings: DataSettings, used: _Used, division: Division) -> PreparedData:
+def _prepared(settings: DataSettings, used: _Used) -> PreparedData:
     found, files = used.found, used.found.files
-    row_numbers = np.flatnonzero(used.chosen)
+    row_numbers = np.flatnonzero(used.chosen).astype(np.int32)
     folds = [
-        {name: Rows(row_numbers[of_split]) for name, of_split in division.rows(fold).items()}
-        for fold in range(len(division.codes))
+        {name: Rows(row_numbers[of_split]) for name, of_split in used.division.rows(fold).items()}
+        for fold in range(len(used.division.codes))
     ]
     sizes = np.bincount(files.labels[used.rows])
     return PreparedData(
-        fingerprint=_fingerprint(settings, used, division),
+        fingerprint=_fingerprint(settings, used),
         source=text_of(settings),
         classes=found.classes,
         image_size=settings.image_size,
@@ -220,12 +245,12 @@ def _prepared(settings: DataSettings, used: _Used, division: Division) -> Prepar
         paths=files.paths.chosen(used.rows),
         class_sizes=tuple(sizes[sizes > 0].tolist()),
         collections=_collections(files, used.positions),
-        leaked=0 if settings.split == "strict" else division.leaked(used.images),
-        grouped=int((~used.images.alone()).sum()),
-        remark=division.remark,
+        leaked=used.leaked,
+        grouped=used.grouped,
+        remark=used.division.remark,
         images_found=found.images_found,
         images_skipped=int(files.unusable.sum()),
-        images_left_out=found.images_found - int(files.unusable.sum()) - len(used.images),
+        images_left_out=int((files.images & ~files.kept & ~files.unusable).sum()),
     )
 
 
@@ -240,7 +265,7 @@ def _collections(files: FileTable, positions: NDArray[np.int32]) -> dict[str, di
     return dict(sorted(counts.items()))
 
 
-def _fingerprint(settings: DataSettings, used: _Used, division: Division) -> str:
+def _fingerprint(settings: DataSettings, used: _Used) -> str:
     """Hash all that decides which pixels train, validate and test; not where they lie.
 
     Patients and near-duplicates, brightness and numbers drawn count by what they decide: each
@@ -256,14 +281,14 @@ def _fingerprint(settings: DataSettings, used: _Used, division: Division) -> str
     }
     before, after = json.dumps(facts, sort_keys=True).split(json.dumps(_FILES))
     fingerprint = hashlib.sha256(before.encode())
-    for piece in json_list(_decisions(used, division)):
+    for piece in json_list(_decisions(used)):
         fingerprint.update(piece.encode())
     fingerprint.update(after.encode())
     return fingerprint.hexdigest()
 
 
-def _decisions(used: _Used, division: Division) -> Iterator[tuple[str, str, str | list[str]]]:
+def _decisions(used: _Used) -> Iterator[tuple[str, str, str | list[str]]]:
     """Yield class, SHA-256 and split of the images that are used, in the order of their rows."""
     files = used.found.files
     for image, position in enumerate(used.positions.data):
-        yield files.class_name(position), files.sha256(position), division.decision(image)
+        yield files.class_name(position), files.sha256(position), used.division.decision(image)

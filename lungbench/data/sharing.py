@@ -119,8 +119,8 @@ def _stars(numbers: NDArray[np.int64], shared: NDArray[np.bool_]) -> NDArray[np.
     _, first, sizes = np.unique(numbers[places], return_index=True, return_counts=True)
     firsts = np.repeat(places[first], sizes)
     further = firsts != places
-    pairs = np.column_stack([firsts, places, np.zeros_like(places)])
-    return pairs[further]
+    pairs: NDArray[np.int64] = np.column_stack([firsts, places, np.zeros_like(places)])[further]
+    return pairs
 
 
 def _examples(table: ImageTable, pairs: NDArray[np.int64]) -> tuple[Alike, ...]:

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from lungbench.data.features import GROUPS, Features
 from lungbench.data.image_table import ImageTable
+from lungbench.data.pixel_file import Images
 from lungbench.frozen import Frozen
 from lungbench.record import Split
 
 SEES: Mapping[str, tuple[str, ...]] = {
     **{name: (name,) for name in GROUPS},
-    "file facts, greys and thumbnail": tuple(GROUPS),
+    "file facts, greys and thumbnails": tuple(GROUPS),
 }
 """The groups of features that each baseline is given."""
 
@@ -91,12 +92,12 @@ class ShortcutBaselines(Frozen):
         return next(each for each in self.baselines if each.sees == self.best)
 
 
-def shortcut_baselines(table: ImageTable, pixels: NDArray[np.uint8]) -> ShortcutBaselines | None:
+def shortcut_baselines(table: ImageTable, pixels: Images) -> ShortcutBaselines | None:
     """Train and test every baseline.
 
     Args:
         table: The images of all splits.
-        pixels: Image x row x column; may be mapped into memory.
+        pixels: All images of the pixel cache.
 
     Returns:
         None where no image is tested, or fewer than two classes are trained on.

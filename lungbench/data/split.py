@@ -53,7 +53,7 @@ class Division:
         content = images.content_numbers()
         return sum(self._leaked(codes, content) for codes in self.codes)
 
-    def _leaked(self, codes: NDArray[np.uint8], content: NDArray[np.int64]) -> int:
+    def _leaked(self, codes: NDArray[np.uint8], content: NDArray[np.int32]) -> int:
         trained = np.zeros(len(codes), dtype=bool)
         trained[content[codes & BITS["train"] > 0]] = True
         return int((trained[content] & (codes & BITS["test"] > 0)).sum())

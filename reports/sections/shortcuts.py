@@ -21,7 +21,8 @@ READING = (
     "reduced to 16 × 16 greys, too coarse for the edges of an infiltrate. It is trained and "  # noqa: RUF001
     "tested on the split of the networks. The best is chosen on the validation images. A network "
     "that is not shown to be better than it may have learnt nothing else: only the difference can "
-    "come from the lungs, and not even all of that must."
+    "come from the lungs, and not even all of that must. Shown is what the interval and McNemar’s "  # noqa: RUF001
+    "exact test on the same images, adjusted for all cells, both say."
 )
 
 _TITLES = (

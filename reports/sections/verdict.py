@@ -13,7 +13,6 @@ from reports.leaks import leak_sentence
 from reports.load import Failure, Results
 from reports.quality_sentences import quality_label
 from reports.sections.diagnosis import weights_warning
-from reports.sections.shortcuts import Shortcuts
 from reports.sections.trust import Trust
 from reports.sentences import refusals, shared_words, sides
 
@@ -59,16 +58,23 @@ class Verdict:
 
 
 def verdict(
-    executions: Sequence[Results], study: Study, trusted: Trust, shortcuts: Shortcuts
+    executions: Sequence[Results], study: Study, trusted: Trust, remark: str | None = None
 ) -> Verdict:
-    """Sum the report up."""
+    """Sum the report up.
+
+    Args:
+        executions: What was read.
+        study: All cells, set against their baselines.
+        trusted: Whether the figures can be trusted.
+        remark: What the section on shortcuts has to say here.
+    """
     said = list(device_findings(study))
     said += [finding for axis in study.axes for finding in axis_findings(axis)]
     said += [(refusal,) for refusal in refusals(study.every)]
     return Verdict(
         figures=_figures(study),
         findings=tuple(Finding(first, tuple(rest)) for first, *rest in said),
-        remarks=tuple(_remarks(executions, study, (trusted.pointer, shortcuts.remark))),
+        remarks=tuple(_remarks(executions, study, (trusted.pointer, remark))),
     )
 
 

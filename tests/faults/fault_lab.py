@@ -220,7 +220,7 @@ class Flight:
         return found[0]
 
     def ended(self) -> RunRecord | BaseException:
-        self._thread.join(120)
+        self._thread.join(600)
         assert not self._thread.is_alive(), "the launch doesn't end"
         return self._ended[0]
 

@@ -267,7 +267,7 @@ def test_the_end_of_the_thread_that_started_it_does_not_end_a_training(
         )
         starting.start()
         starting.join()  # here PR_SET_PDEATHSIG would end the child
-        assert started[0].wait(60) == 0
+        assert started[0].wait(300) == 0
         started[0].close()
         assert Outcome.of(run_dir) == expected
 

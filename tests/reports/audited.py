@@ -32,7 +32,7 @@ def leak(path: str = "covid/1.png") -> Sharing:
 
 
 def baselines(right: int, images: int = 120, classes: int = 3) -> ShortcutBaselines:
-    """Four baselines that are right on the first `right` images; the thumbnail is the best."""
+    """Four baselines that are right on the first `right` images; thumbnails are the best."""
     true = tuple(image * classes // images for image in range(images))
     predicted = tuple(
         label if image < right else (label + 1) % classes for image, label in enumerate(true)
@@ -43,14 +43,14 @@ def baselines(right: int, images: int = 120, classes: int = 3) -> ShortcutBaseli
             features=4,
             right=right,
             macro_recall=right / images,
-            validation_accuracy=0.9 if sees == "thumbnail" else 0.5,
+            validation_accuracy=0.9 if sees == "thumbnails" else 0.5,
             predicted=predicted,
         )
         for sees in (
             "file facts",
             "grey statistics",
-            "thumbnail",
-            "file facts, greys and thumbnail",
+            "thumbnails",
+            "file facts, greys and thumbnails",
         )
     )
     return ShortcutBaselines(
@@ -62,7 +62,7 @@ def baselines(right: int, images: int = 120, classes: int = 3) -> ShortcutBaseli
         majority=1 / classes,
         majority_class="covid",
         baselines=each,
-        best="thumbnail",
+        best="thumbnails",
     )
 
 

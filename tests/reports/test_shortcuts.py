@@ -60,7 +60,7 @@ def test_networks_no_better_than_a_thumbnail_are_named_in_the_verdict(
     assert contest.shown == "not shown to be better"
     shown = page_of(folder, tmp_path)
     verdict = shown[shown.index('id="verdict"') : shown.index('id="trust"')]
-    assert "Not shown to be better than a logistic regression on thumbnail alone" in verdict
+    assert "Not shown to be better than a logistic regression on thumbnails alone" in verdict
     assert f"See “{TITLE}”" in verdict
 
 

@@ -60,9 +60,9 @@ def test_a_mark_in_a_corner_is_told_by_the_thumbnail(table_of: TableOf) -> None:
     pixels[PER_CLASS:, :3, :3] = 255
     pixels[:PER_CLASS, 12:15, 12:15] = 255  # so that both have as many white pixels
     result = found(table_of(CLASSES, SPLITS), pixels)
-    assert right(result)["thumbnail"] == 1
+    assert right(result)["thumbnails"] == 1
     assert right(result)["grey statistics"] < 0.8
-    assert result.best_baseline.sees == "thumbnail"
+    assert result.best_baseline.sees == "thumbnails"
 
 
 def test_guessing_is_of_the_training_and_test_images(table_of: TableOf) -> None:
@@ -91,7 +91,7 @@ def test_every_test_image_has_a_diagnosis_that_counts_up_to_the_accuracy(
 def test_without_validation_images_the_best_is_the_one_that_sees_all(table_of: TableOf) -> None:
     splits = ["train" if each == "validation" else each for each in SPLITS]
     result = found(table_of(CLASSES, splits, format=CLASSES), noise())
-    assert result.best == "file facts, greys and thumbnail"
+    assert result.best == "file facts, greys and thumbnails"
     assert all(each.validation_accuracy is None for each in result.baselines)
 
 
