@@ -20,9 +20,9 @@ from benchmarks.generator_images import generator_images
 from benchmarks.sides import Turns
 from lungbench.data.dataset import ImageSet, PreparedData
 from lungbench.experiment import RunSpec
-from lungbench.fit import compile_for
 from lungbench.models.network import build_network
-from lungbench.pipelines import Order, feed_of
+from lungbench.training.fit import compile_for
+from lungbench.training.pipelines import Order, feed_of
 
 _ENDLESS = 10**6
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
-from lungbench.stats import Interval, geometric_mean
+from lungbench.stats.intervals import Interval, geometric_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Measure what a process keeps of the trainings that it launches: memory, files, threads.
 
-One process launches a stand-in for the training child again and again, by `lungbench.launch` with
-everything around it: the host's lock, the sampler, the deadlines, the record. The child trains
+One process launches a stand-in for the training child again and again, by `lungbench.run.launch`
+with everything around it: the host's lock, the sampler, the deadlines, the record. The child trains
 nothing and ends at once, so that what grows is the parent's own. It is sampled ten times a second,
 as a training of some seconds is once a second.
 
@@ -29,10 +29,10 @@ from benchmarks.results import Report, Table, options
 from lungbench.data.dataset import PreparedData
 from lungbench.experiment import Experiment, RunSpec
 from lungbench.host import describe_host
-from lungbench.launch import Surroundings, launch
-from lungbench.lock import FOLDER_VARIABLE
+from lungbench.run.launch import Surroundings, launch
+from lungbench.run.lock import FOLDER_VARIABLE
 from lungbench.settings import MeasureSettings
-from lungbench.stats import Interval, t_quantile
+from lungbench.stats.intervals import Interval, t_quantile
 
 _SHOWN = (1, 10, 50, 100, 200)
 _FIRST_SHARE = 0.25  # of the launches; they are left out of the slope

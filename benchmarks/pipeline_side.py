@@ -13,7 +13,7 @@ from benchmarks.sides import Turns
 from lungbench.data.dataset import ImageSet, PreparedData
 from lungbench.experiment import RunSpec
 from lungbench.models.network import GreyToRgb
-from lungbench.pipelines import Batches, warped
+from lungbench.training.pipelines import Batches, warped
 
 Epochs = Callable[[], Iterator[Any]]
 

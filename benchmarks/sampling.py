@@ -1,9 +1,9 @@
 """Measure what watching a training costs it: the same work with the sampler at 1 Hz and without.
 
-The child multiplies a fixed number of matrices on all usable cores and tells its own wall time,
-so that starting and ending it counts for neither side. Watched, its parent waits for it as
-`lungbench.launch` does, with the sampler beside; unwatched, it only waits. The wall effect is the
-watched time over the unwatched one of the same pair.
+The child multiplies a fixed number of matrices on all usable cores and tells its own wall time, so
+that starting and ending it counts for neither side. Watched, its parent waits for it as a run's
+parent (`lungbench.run.launch`) does, with the sampler beside; unwatched, it only waits. The wall
+effect is the watched time over the unwatched one of the same pair.
 """
 
 import argparse
@@ -16,13 +16,13 @@ from statistics import fmean
 
 from benchmarks.pairs import in_turn, paired_ratio
 from benchmarks.results import Report, Steal, Table, options, positive, seconds, steal_text
-from lungbench.child import Child
 from lungbench.job import LOG_FILE, SAMPLES_FILE
-from lungbench.sampler import Sampler
-from lungbench.stats import geometric_mean
+from lungbench.resources.sampler import Sampler
+from lungbench.run.child import Child
+from lungbench.stats.intervals import geometric_mean
 
 SIDES = ("watched", "unwatched")
-_LOOK_S = 0.5  # as often as `lungbench.launch` looks
+_LOOK_S = 0.5  # as often as `lungbench.run.launch` looks
 _WORK = """
 import sys, time
 import numpy as np

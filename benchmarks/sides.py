@@ -19,7 +19,7 @@ from typing import Any, Self
 from benchmarks.memory import rss_peak_bytes
 from benchmarks.pairs import PairedRatio, in_turn, paired_median, paired_ratio
 from benchmarks.results import Steal
-from lungbench.stats import geometric_mean
+from lungbench.stats.intervals import geometric_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from pathlib import Path
 from benchmarks.image_folder import image_folder, prepared
 from benchmarks.pairs import in_turn, paired_ratio
 from benchmarks.results import Report, Table, options, seconds
-from lungbench.child import Child
 from lungbench.experiment import Experiment, RunSpec
 from lungbench.job import JOB_FILE, TRAINING_FILE, Job
-from lungbench.stats import geometric_mean
+from lungbench.run.child import Child
+from lungbench.stats.intervals import geometric_mean
 
 _KERAS, _CHILD = "import keras", "child before build"
 _IMAGES, _IMAGE_SIZE = 15, 16

@@ -25,7 +25,7 @@ from statistics import fmean
 
 from benchmarks.pairs import in_turn
 from benchmarks.results import Report, Table, options, positive, seconds
-from lungbench.execution import executions
+from lungbench.executions.execution import executions
 from lungbench.record import read_record, run_folders
 
 SIDES = ("plain", "embedded", "server")

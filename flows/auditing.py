@@ -8,7 +8,7 @@ from rich.console import Console
 from flows.terminal import preparing
 from lungbench.data.audit import Audit, ensure_audit
 from lungbench.data.prepare import prepare
-from lungbench.execution import CACHE
+from lungbench.executions.execution import CACHE
 from lungbench.experiment_file import load_experiment
 from lungbench.settings import DataSettings
 

@@ -14,7 +14,7 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.zombies import note_flow_run
-from lungbench.execution import Execution, preflight
+from lungbench.executions.execution import Execution, preflight
 from lungbench.experiment import Experiment
 from lungbench.host import describe_host
 from tasks.prepare import prepare

@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from lungbench.class_sizes import SizesFound
-from lungbench.integer_counts import Sizes
-from lungbench.published_check import RunCheck, SharedSizes, TableCheck
-from lungbench.published_counts import Solutions
-from lungbench.published_devices import DeviceComparison
-from lungbench.published_table import PrintedRun
+from lungbench.paper.check import RunCheck, SharedSizes, TableCheck
+from lungbench.paper.class_sizes import SizesFound
+from lungbench.paper.counts import Solutions
+from lungbench.paper.devices import DeviceComparison
+from lungbench.paper.integer_counts import Sizes
+from lungbench.paper.table import PrintedRun
 
 _MOST_LISTED = 100  # of possible counts and of class sizes
 

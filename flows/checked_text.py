@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from flows.columns import columns
-from lungbench.class_sizes import SizesFound
-from lungbench.integer_counts import Sizes
-from lungbench.obstacles import Obstacle
-from lungbench.pairings import PValues
-from lungbench.published_check import RunCheck, TableCheck
-from lungbench.published_counts import RateInterval, Solutions
-from lungbench.published_devices import DeviceComparison, Verdict
-from lungbench.published_table import ALL_CLASSES
-from lungbench.rounding import Rounding
+from lungbench.paper.check import RunCheck, TableCheck
+from lungbench.paper.class_sizes import SizesFound
+from lungbench.paper.counts import RateInterval, Solutions
+from lungbench.paper.devices import DeviceComparison, Verdict
+from lungbench.paper.integer_counts import Sizes
+from lungbench.paper.obstacles import Obstacle
+from lungbench.paper.pairings import PValues
+from lungbench.paper.rounding import Rounding
+from lungbench.paper.table import ALL_CLASSES
 from reports.format import listed, p_value, plural, points_range, rate
 
 _MOST_SIZES = 5

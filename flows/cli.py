@@ -15,7 +15,7 @@ import typer
 from lungbench.errors import LungbenchError
 
 if TYPE_CHECKING:
-    from lungbench.execution import Execution
+    from lungbench.executions.execution import Execution
     from lungbench.experiment import Experiment
 
 app = typer.Typer(
@@ -260,7 +260,7 @@ def audit_data(
 def _end_of(execution: "Execution") -> None:
     """Print the report's path; exit as the runs ended."""
     from flows.suite import exit_code
-    from lungbench.execution import REPORT_FILE
+    from lungbench.executions.execution import REPORT_FILE
 
     typer.echo(execution.folder / REPORT_FILE)
     raise typer.Exit(exit_code(execution))

@@ -14,14 +14,20 @@ from rich.console import Console
 from flows.suite import configure_prefect, run_plainly, run_with_prefect
 from flows.terminal import preparing, resume_command, watched
 from lungbench.errors import Interrupted, LungbenchError
-from lungbench.execution import REPORT_FILE, Execution, check_host, newest_execution, preflight
+from lungbench.executions.execution import (
+    REPORT_FILE,
+    Execution,
+    check_host,
+    newest_execution,
+    preflight,
+)
+from lungbench.executions.hold import held_elsewhere, hold
+from lungbench.executions.repair import await_trainings, repair, repair_abandoned, repair_all
+from lungbench.executions.same_data import check_data
+from lungbench.executions.same_experiment import check_experiment
+from lungbench.executions.seal import seal
 from lungbench.experiment import Experiment
-from lungbench.hold import held_elsewhere, hold
 from lungbench.host import describe_host
-from lungbench.repair import await_trainings, repair, repair_abandoned, repair_all
-from lungbench.same_data import check_data
-from lungbench.same_experiment import check_experiment
-from lungbench.seal import seal
 
 _REDACTED_FILE = "report-redacted.html"
 

@@ -14,7 +14,7 @@ from lungbench.errors import Refused
 from lungbench.models import MODELS
 from lungbench.predict.diagnosis import Diagnosed, Diagnosis, diagnose
 from lungbench.record import RunRecord
-from lungbench.stats import wilson
+from lungbench.stats.intervals import wilson
 from reports import format as fmt
 
 Form = Literal["table", "json", "csv"]

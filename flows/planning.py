@@ -13,7 +13,7 @@ from pathlib import Path
 from flows.columns import columns
 from flows.suite import records
 from lungbench.data.sources import text_of
-from lungbench.execution import executions
+from lungbench.executions.execution import executions
 from lungbench.experiment import Experiment, RunSpec
 from lungbench.host import describe_host, unavailable
 from lungbench.record import RunRecord

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from flows.columns import columns
-from lungbench.prune import Pruned, judge, remove
+from lungbench.executions.prune import Pruned, judge, remove
 from reports.format import plural, size
 
 

@@ -9,9 +9,15 @@ import typer
 from flows import checked_json, checked_text
 from flows.columns import columns
 from lungbench.models import MODELS
-from lungbench.paper import Comparison, PublishedSpeedup, comparison, contradictions, speedups
-from lungbench.published_check import TableCheck, checked, paper_table
-from lungbench.published_table import read_table
+from lungbench.paper.check import TableCheck, checked, paper_table
+from lungbench.paper.recomputed import (
+    Comparison,
+    PublishedSpeedup,
+    comparison,
+    contradictions,
+    speedups,
+)
+from lungbench.paper.table import read_table
 
 
 def show_paper(as_json: bool, most: int) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from lungbench.errors import LungbenchError
-from lungbench.execution import REPORT_FILE, Execution
+from lungbench.executions.execution import REPORT_FILE, Execution
 from lungbench.experiment import RunSpec
 from lungbench.record import RunRecord, read_record, run_folders
 

@@ -20,10 +20,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from lungbench.execution import SUMMARY_FILE, Execution
+from lungbench.executions.execution import SUMMARY_FILE, Execution
 from lungbench.experiment import RunSpec
-from lungbench.follow import Follower, remaining_s
 from lungbench.record import Epoch, RunRecord
+from lungbench.run.follow import Follower, remaining_s
 from reports.format import duration, plural
 from reports.guarding import name_in_a_sentence
 from reports.summary import Summary

@@ -7,10 +7,10 @@ from pathlib import Path
 import typer
 
 from lungbench.errors import Refused
-from lungbench.execution import EXPERIMENT_FILE, executions
-from lungbench.seal import SEAL_FILE
-from lungbench.verify import Verified
-from lungbench.verify import verify as look_at
+from lungbench.executions.execution import EXPERIMENT_FILE, executions
+from lungbench.executions.seal import SEAL_FILE
+from lungbench.executions.verify import Verified
+from lungbench.executions.verify import verify as look_at
 from reports.format import plural
 
 

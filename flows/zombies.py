@@ -30,10 +30,10 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 from prefect.states import Crashed
 from pydantic import ValidationError
 
-from lungbench.execution import FLOW_FILE, executions
+from lungbench.executions.execution import FLOW_FILE, executions
+from lungbench.executions.hold import held_elsewhere
 from lungbench.files import write_atomically
 from lungbench.frozen import Frozen
-from lungbench.hold import held_elsewhere
 
 _ANSWER_S = 5.0
 _OPEN = [state for state in StateType if state not in TERMINAL_STATES]

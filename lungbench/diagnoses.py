@@ -13,17 +13,17 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from lungbench.calibration import (
+from lungbench.job import PREDICTIONS_FILE
+from lungbench.metrics import Confusion, confusion_matrix, metrics_of
+from lungbench.record import Area, ClassRates, Metrics
+from lungbench.stats.calibration import (
     Bin,
     as_probabilities,
     brier,
     calibration_error,
     reliability,
 )
-from lungbench.discrimination import Roc, roc
-from lungbench.job import PREDICTIONS_FILE
-from lungbench.metrics import Confusion, confusion_matrix, metrics_of
-from lungbench.record import Area, ClassRates, Metrics
+from lungbench.stats.discrimination import Roc, roc
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 LungbenchError                   1  something failed
 ├── ExperimentError              2  the experiment file or an option is wrong
-├── TableError                   2  a table of published rates is wrong (lungbench.published_table)
+├── TableError                   2  a table of published rates is wrong (lungbench.paper.table)
 ├── Refused                      3  nothing was started, and why
 │   ├── DataError                   the image folder can't be used
 │   │   └── UnreadableImage         one of its files can't be read (lungbench.data.unreadable)
@@ -10,8 +10,8 @@ LungbenchError                   1  something failed
 │   ├── DeviceUnavailable           the device asked for isn't there
 │   └── WeightsUnavailable          the pretrained weights can't be had
 ├── TrainingFailed               1  one training ended without a result
-├── DamagedCheckpoint            1  a checkpoint isn't what was written (lungbench.checkpoint)
-├── BrokenSeal                   1  a list of hashes isn't what was written (lungbench.seal)
+├── DamagedCheckpoint            1  a checkpoint isn't what was written (training.checkpoint)
+├── BrokenSeal                   1  a list of hashes isn't what was written (executions.seal)
 └── Interrupted                130  somebody stopped it; partial results are kept
 """
 

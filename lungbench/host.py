@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psutil
 
-from lungbench import cgroup
 from lungbench.device import Device
 from lungbench.errors import DeviceUnavailable
 from lungbench.experiment import Matrix
-from lungbench.nvml import Library, Nvml, open_nvml
 from lungbench.record import Host
+from lungbench.resources import cgroup
+from lungbench.resources.nvml import Library, Nvml, open_nvml
 
 _ROOT = Path("/")
 

@@ -2,7 +2,7 @@
 
 Rates are computed as fractions of whole numbers and become floats once, at the end. The paper's
 five come first; what else follows from the matrix (NPV, kappa, MCC) stands beside them. What needs
-probabilities is in `lungbench.discrimination` and `lungbench.calibration`.
+probabilities is in `lungbench.stats.discrimination` and `lungbench.stats.calibration`.
 """
 
 import math

@@ -93,7 +93,7 @@ class ModelFacts(Frozen):
     Attributes:
         weights: `imagenet`, `none`, or the name of the weights file.
         weights_sha256: Hash of that file, where one was read.
-        forward_flops: Floating-point operations to diagnose one image (`lungbench.work`).
+        forward_flops: Floating-point operations to diagnose one image (`lungbench.training.work`).
         training_flops: Those to train on it once.
     """
 
@@ -272,7 +272,8 @@ class Resources(Frozen):
         gpu_memory_peak_bytes: Largest memory in use on the selected GPUs together.
         energy_j: Energy of the selected GPUs; None where NVML can't tell.
         node_energy_j: Energy of the whole node by domain, other processes included, as the
-            processors count it (`lungbench.rapl`). Domains overlap; None where none can be read.
+            processors count it (`lungbench.resources.rapl`). Domains overlap; None where none can
+            be read.
         node_energy_missing: Why domains are missing from it.
         coverage_percent: Readings taken of those due.
         sampler_overhead_percent: CPU time of the sampler; 100 is one core.

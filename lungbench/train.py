@@ -1,8 +1,9 @@
 """The process that trains one network: `python -m lungbench.train RUN_DIR`.
 
-It confines itself to its processors, dies with its parent, does the work of `lungbench.fit`, and
-leaves `training.json` behind whether that went well or not. Frameworks are imported only after
-the process is confined, because they size their thread pools on import.
+It confines itself to its processors, dies with its parent, does the work of
+`lungbench.training.fit`, and leaves `training.json` behind whether that went well or not.
+Frameworks are imported only after the process is confined, because they size their thread pools on
+import.
 """
 
 import os
@@ -38,7 +39,7 @@ def main(run_dir: Path) -> int:
     started = float(os.environ.get(STARTED_VARIABLE, time.monotonic()))
     try:
         job = Job.model_validate_json((run_dir / JOB_FILE).read_bytes())
-        from lungbench import fit
+        from lungbench.training import fit
 
         training = fit.train(job, run_dir, lambda: time.monotonic() - started)
     except Exception as error:

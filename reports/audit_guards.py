@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lungbench.data.audit import Audit
-from lungbench.guards import Guard
+from lungbench.guards.judging import Guard
 from reports import format as fmt
 from reports.comparison import Study
 from reports.load import Results

@@ -7,7 +7,7 @@ from lungbench.data.quality import PAPER_BRIGHTNESS
 from lungbench.foreign_text import shortened
 from reports import format as fmt
 from reports.blocks import Figure, LegendEntry, Panel, Table, table
-from reports.histogram import DISCARDED, KEPT, Bars, brightness_histogram
+from reports.drawings.histogram import DISCARDED, KEPT, Bars, brightness_histogram
 
 _MOST_HISTOGRAMS = 8
 _LONGEST_NAME = 40

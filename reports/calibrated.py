@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from lungbench.calibration import Bin, calibration_error
 from lungbench.predict.card import Calibration
-from lungbench.stats import wilson
+from lungbench.stats.calibration import Bin, calibration_error
+from lungbench.stats.intervals import wilson
 from reports import format as fmt
 from reports.blocks import Figure, LegendEntry, Panel, Table, table
-from reports.svg import draw
+from reports.drawings.svg import draw
 
 _SIDE = 270
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lungbench.guards import usable_for_timing
+from lungbench.guards.judging import usable_for_timing
 from lungbench.models import MODELS
 from lungbench.record import RunRecord, Timing
-from lungbench.stats import geometric_mean
+from lungbench.stats.intervals import geometric_mean
 from reports.full_time import FullTime, full_time, timed_only
 from reports.load import Results, Run
 from reports.predictions import Outcomes, Turn, outcomes_of

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from lungbench.stats import Combined, Speedup, combined, speedup
+from lungbench.stats.intervals import Combined, Speedup, combined, speedup
 from reports.cells import Axis, Cell, CellKey, asked_of, baseline_of, cells_of
 from reports.load import Results
 from reports.predictions import pair_up

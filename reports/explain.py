@@ -17,7 +17,7 @@ from lungbench.predict.diagnosis import Diagnosed, Diagnosis
 from reports import format as fmt
 from reports.blocks import Figure, Table, table
 from reports.calibrated import reliability_figure
-from reports.overlay import Overlay, overlay
+from reports.drawings.overlay import Overlay, overlay
 from reports.render import templates
 
 _READING = (

@@ -8,7 +8,7 @@ diagnoses are worth; each single one stands in its table.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from lungbench.stats import Speedup
+from lungbench.stats.intervals import Speedup
 from reports import format as fmt
 from reports.comparison import AxisStudy, Comparison, Study
 from reports.quality_sentences import pairing_sentence, quality_label

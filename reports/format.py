@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from lungbench.stats import Interval
+from lungbench.stats.intervals import Interval
 
 MISSING = "–"  # noqa: RUF001  a dash is what readers know for a missing figure
 

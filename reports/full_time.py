@@ -6,9 +6,9 @@ Both count from the start of the process to the end of the last epoch, without t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lungbench.guards import usable_for_timing
+from lungbench.guards.judging import usable_for_timing
 from lungbench.record import Prediction, RunRecord
-from lungbench.stats import geometric_mean
+from lungbench.stats.intervals import geometric_mean
 
 
 @dataclass(frozen=True, slots=True)

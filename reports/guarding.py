@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lungbench.guards import Guard, Outcome, guards
+from lungbench.guards.judging import Guard, Outcome, guards
 from reports import format as fmt
 from reports.audit_guards import audit_guards
 from reports.comparison import Study

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from lungbench.record import RunRecord
-from lungbench.stats import Speedup, speedup
+from lungbench.stats.intervals import Speedup, speedup
 from reports.comparison import Cell, Comparison
 from reports.repeats import repeats_of
 

@@ -11,7 +11,7 @@ from lungbench.data.audit import AUDIT_FILE, Audit, read_audit
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.data.images_csv import IMAGES_FILE
 from lungbench.errors import DataError, LungbenchError
-from lungbench.execution import EXPERIMENT_FILE
+from lungbench.executions.execution import EXPERIMENT_FILE
 from lungbench.experiment import Experiment
 from lungbench.job import LOG_FILE
 from lungbench.record import RECORD_FILE, RunRecord, Status, read_record

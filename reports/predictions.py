@@ -3,9 +3,9 @@
 import csv
 from collections.abc import Mapping
 
-from lungbench.agreement import Pair
 from lungbench.job import PREDICTIONS_FILE
 from lungbench.record import Metrics
+from lungbench.stats.agreement import Pair
 from reports.load import Run
 
 # Whether each test image was diagnosed rightly, by its path.

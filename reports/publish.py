@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lungbench.execution import REPORT_FILE
+from lungbench.executions.execution import REPORT_FILE
 from reports.render import render
 from reports.summary import write_summary
 

@@ -6,9 +6,9 @@ from math import hypot
 from statistics import fmean
 from typing import Literal
 
-from lungbench.agreement import Pair, holm, mcnemar, paired_interval, smallest_of
 from lungbench.record import Metrics, RunRecord
-from lungbench.stats import Interval, wilson
+from lungbench.stats.agreement import Pair, holm, mcnemar, paired_interval, smallest_of
+from lungbench.stats.intervals import Interval, wilson
 from reports.repeats import repeats_of
 
 # Two accuracies within this are as good as equal; a wider interval can't tell. 5 points: the

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lungbench.stats import Combined, geometric_mean
+from lungbench.stats.intervals import Combined, geometric_mean
 from reports import format as fmt
 from reports.cells import Axis
 from reports.comparison import Comparison

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lungbench.data.shortcut_baselines import Baseline, ShortcutBaselines
-from lungbench.stats import Interval, wilson
+from lungbench.stats.intervals import Interval, wilson
 from reports.comparison import Cell, Study
 from reports.load import Results
 from reports.predictions import Outcomes, pair_up

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from lungbench.execution import SUMMARY_FILE
+from lungbench.executions.execution import SUMMARY_FILE
 from lungbench.files import write_atomically
 from lungbench.frozen import Frozen
-from lungbench.guards import Guard
+from lungbench.guards.judging import Guard
 from reports.comparison import compare
 from reports.guarding import guards_of
 from reports.load import Results, load

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from lungbench.stats import Interval, Speedup
+from lungbench.stats.intervals import Interval, Speedup
 from reports.comparison import AxisStudy, Cell, Comparison, combined_by_label
 from reports.findings import axis_findings
 from reports.learning import Spread, accuracy_spread, gap_spread, time_to_accuracy

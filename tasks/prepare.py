@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prefect import task
 
-from lungbench.execution import Execution
+from lungbench.executions.execution import Execution
 
 
 @task(name="prepare", task_run_name="prepare", persist_result=False)

@@ -17,8 +17,8 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
 from lungbench.experiment import RunSpec
-from lungbench.follow import Follower, remaining_s
 from lungbench.record import Epoch
+from lungbench.run.follow import Follower, remaining_s
 from reports.format import duration
 
 _EVERY_S = 5.0  # each report costs Prefect's server CPU beside the training

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prefect import task
 
-from lungbench.execution import Execution
+from lungbench.executions.execution import Execution
 from reports.publish import publish
 
 

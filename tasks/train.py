@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
-from lungbench.execution import Execution
+from lungbench.executions.execution import Execution
 from lungbench.record import RunRecord
 from tasks.progress import reported
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from lungbench.experiment import Experiment
-from lungbench.nvml import Library
 from lungbench.record import Host
+from lungbench.resources.nvml import Library
 
 Outcome = Literal["pass", "warn", "fail"]
 

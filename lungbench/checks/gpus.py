@@ -9,7 +9,7 @@ from typing import Any
 
 from lungbench.checks import Asked, Check, Outcome
 from lungbench.checks.question import TIMEOUT_S, Answer, ask
-from lungbench.nvml import Nvml, open_nvml
+from lungbench.resources.nvml import Nvml, open_nvml
 
 _NVIDIA = "0x10de"  # PCI's number of the vendor
 _DISPLAY = "0x03"  # PCI's class of display controllers, GPUs without an output included

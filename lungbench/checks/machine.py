@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psutil
 
 from lungbench.checks import GB, Asked, Check
-from lungbench.rapl import Meter
+from lungbench.resources.rapl import Meter
 
 _ENOUGH_MEMORY_BYTES = 4 * GB
 _ENOUGH_DISK_BYTES = 5 * GB

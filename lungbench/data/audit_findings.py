@@ -11,8 +11,8 @@ from lungbench.data.audit_facts import Facts
 from lungbench.data.sharing import Sharing
 from lungbench.data.shortcut_baselines import ShortcutBaselines
 from lungbench.frozen import Frozen
-from lungbench.guard_table import Outcome, counted
-from lungbench.stats import wilson
+from lungbench.guards.table import Outcome, counted
+from lungbench.stats.intervals import wilson
 
 Subject = Literal["leaks", "labels", "copies", "sources", "shortcuts"]
 

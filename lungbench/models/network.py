@@ -2,7 +2,7 @@
 
 Every network takes the decoder's grey uint8 image. Rescaling and the step from grey to three
 channels are layers of the model, so that whoever loads it can't forget them; augmentation is not,
-since only a training has any use for it (`lungbench.pipelines`).
+since only a training has any use for it (`lungbench.training.pipelines`).
 """
 
 from importlib import import_module

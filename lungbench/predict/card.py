@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
-from lungbench.calibration import Bin
 from lungbench.frozen import Frozen
 from lungbench.job import DIAGNOSIS_FILE
 from lungbench.predict.regular import read_at_most
 from lungbench.predict.trust import Voucher
+from lungbench.stats.calibration import Bin
 
 MAX_CARD_BYTES = 2**20  # a thousand classes and every colour mode of Pillow take 50 kB
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lungbench.calibration import scaled
 from lungbench.errors import Refused
 from lungbench.predict.archive import read_config
 from lungbench.predict.card import Calibration, ModelCard, card_of_run
@@ -15,6 +14,7 @@ from lungbench.predict.job import Answer
 from lungbench.predict.model_file import ModelCopy
 from lungbench.predict.trust import Voucher, claimed_record
 from lungbench.record import RunRecord
+from lungbench.stats.calibration import scaled
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lungbench.calibration import COLDEST, fit_temperature, reliability, scaled
 from lungbench.data.dataset import ImageSet, PreparedData
 from lungbench.predict.appearance import Original, appearance_of
 from lungbench.predict.card import Calibration, ModelCard
+from lungbench.stats.calibration import COLDEST, fit_temperature, reliability, scaled
 
 # Evenly chosen; the 1st percentile of so many rests on 20 images.
 _MOST_IMAGES = 2048

@@ -4,8 +4,8 @@ from lungbench.record import Epoch, RunRecord
 from reports import format as fmt
 from reports.blocks import Figure, LegendEntry, Panel, table
 from reports.cells import turn_text
-from reports.charts import learning_curves
 from reports.comparison import Cell, Study
+from reports.drawings.charts import learning_curves
 
 _READING = (
     "Above, the share of images diagnosed rightly after each epoch, below the loss; one line a "

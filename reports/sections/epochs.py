@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lungbench.record import RunRecord
-from lungbench.stats import geometric_mean
+from lungbench.stats.intervals import geometric_mean
 from reports import format as fmt
 from reports.blocks import Table, table
 from reports.comparison import Cell, Study

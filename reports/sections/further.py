@@ -5,9 +5,9 @@ The paper's five rates stand before it; nothing here replaces them.
 
 from collections.abc import Sequence
 
-from lungbench.calibration import BINS
 from lungbench.record import Area, ClassRates, Macro
-from lungbench.stats import wilson
+from lungbench.stats.calibration import BINS
+from lungbench.stats.intervals import wilson
 from reports import format as fmt
 from reports.blocks import Table, table
 from reports.evaluated import Evaluated

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lungbench.guards import usable_for_timing
+from lungbench.guards.judging import usable_for_timing
 from lungbench.record import Latency
-from lungbench.stats import geometric_mean, speedup
+from lungbench.stats.intervals import geometric_mean, speedup
 from reports import format as fmt
 from reports.blocks import Table, table
 from reports.cells import Cell

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from lungbench import paper
 from lungbench.models import MODELS
-from lungbench.paper_contradictions import contradictions
-from lungbench.stats import wilson
+from lungbench.paper import recomputed as paper
+from lungbench.paper.contradictions import contradictions
+from lungbench.stats.intervals import wilson
 from reports import format as fmt
 from reports.blocks import Table, table
 

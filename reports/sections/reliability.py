@@ -5,11 +5,11 @@ from itertools import groupby
 
 import numpy as np
 
-from lungbench.calibration import BINS, Bin, reliability
+from lungbench.stats.calibration import BINS, Bin, reliability
 from reports import format as fmt
 from reports.blocks import Figure, LegendEntry, Panel, Table, table
 from reports.cells import Cell
-from reports.charts import Dots, reliability_diagram
+from reports.drawings.charts import Dots, reliability_diagram
 from reports.evaluated import Evaluated, by_network, colours_of
 
 _READING = (

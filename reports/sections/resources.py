@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from lungbench.record import Ledger, Resources, RunRecord
 from reports import format as fmt
-from reports.bars import StackedRow, stacked
 from reports.blocks import Figure, LegendEntry, Panel, Table, table
 from reports.cells import turn_text
-from reports.charts import timelines
 from reports.comparison import Cell, Study
+from reports.drawings.bars import StackedRow, stacked
+from reports.drawings.charts import timelines
+from reports.drawings.timeline import timeline
 from reports.load import Results, Run
 from reports.sections.energy import ENERGY_READING, energy, unmetered
-from reports.timeline import timeline
 
 _READING = (
     "One column of drawings a run: its CPU and memory, and its GPU's where it had one, over the "

@@ -7,7 +7,7 @@ from lungbench.record import Area
 from reports import format as fmt
 from reports.blocks import Figure, LegendEntry, Panel, Table, table
 from reports.cells import turn_text
-from reports.charts import Curve, roc_curves
+from reports.drawings.charts import Curve, roc_curves
 from reports.evaluated import Evaluated, by_network, colours_of
 from reports.sections.further import area_text
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lungbench import paper
 from lungbench.device import Device
 from lungbench.models import MODELS
+from lungbench.paper import recomputed as paper
 from reports import format as fmt
-from reports.bars import Axis, ForestRow, forest
 from reports.blocks import Fact, Figure, LegendEntry, Panel, Table, table
 from reports.comparison import Cell, Comparison, Study, combined_by_label
+from reports.drawings.bars import Axis, ForestRow, forest
 from reports.quality_sentences import accuracy_text, quality_label
 from reports.sections.all_epochs import all_epochs
 from reports.sections.by_axis import ByAxis, by_axis

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lungbench.guards import Guard
+from lungbench.guards.judging import Guard
 from reports import format as fmt
 from reports.comparison import Study
 from reports.guarding import guards_of, name_in_a_sentence, with_outcome

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lungbench.stats import Combined, Speedup
+from lungbench.stats.intervals import Combined, Speedup
 from reports import format as fmt
 from reports.cells import Axis
 from reports.comparison import Comparison, Study, combined_by_label

@@ -7,8 +7,8 @@ from itertools import groupby, product
 from reports import format as fmt
 from reports.blocks import Table, table
 from reports.cells import turn_text
+from reports.drawings.thumbnails import SIDE, Thumbnails
 from reports.evaluated import Evaluated
-from reports.thumbnails import SIDE, Thumbnails
 
 MOST_OF_A_CELL = 6
 MOST_BYTES = 150_000

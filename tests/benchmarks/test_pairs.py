@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from benchmarks.pairs import PairedRatio, in_turn, paired_median, paired_ratio
-from lungbench.stats import Interval
+from lungbench.stats.intervals import Interval
 
 TIMES = st.floats(0.01, 100)
 

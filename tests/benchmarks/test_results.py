@@ -10,7 +10,7 @@ import pytest
 from benchmarks import results
 from benchmarks.pairs import PairedRatio
 from benchmarks.results import Report, Steal, Table, steal_text
-from lungbench.stats import Interval
+from lungbench.stats.intervals import Interval
 
 
 def test_a_table_is_markdown_with_columns_of_one_width() -> None:

@@ -74,8 +74,8 @@ def mark(
     monkeypatch.setenv("LUNGBENCH_LOCKS", str(locks))
     monkeypatch.delenv("FAULT_PLAN", raising=False)
     # how busy the host was before a run is of no interest here, and takes a second
-    monkeypatch.setattr("lungbench.disturbance._GLANCE_S", 0.01)
-    monkeypatch.setattr("lungbench.disturbance._LOOK_S", 0.01)
+    monkeypatch.setattr("lungbench.resources.disturbance._GLANCE_S", 0.01)
+    monkeypatch.setattr("lungbench.resources.disturbance._LOOK_S", 0.01)
     yield name
     nothing_left(name)
 

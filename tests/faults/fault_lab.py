@@ -21,15 +21,15 @@ from fault_points import Plan
 from PIL import Image
 from tiny_child import EPOCHS_LINE, states
 
-from lungbench.checkpoint import CHECKPOINT_FILE, read_checkpoint
 from lungbench.data.dataset import DATA_FILE, LABELS_FILE, PIXELS_FILE, PreparedData
 from lungbench.experiment import Experiment, Matrix, RunSpec
 from lungbench.host import describe_host
 from lungbench.job import JOB_FILE, MODEL_FILE, PREDICTIONS_FILE, Job
-from lungbench.launch import Surroundings, launch
-from lungbench.outcome import read_epochs
 from lungbench.record import RunRecord
+from lungbench.run.launch import Surroundings, launch
+from lungbench.run.outcome import read_epochs
 from lungbench.settings import MeasureSettings, TrainSettings
+from lungbench.training.checkpoint import CHECKPOINT_FILE, read_checkpoint
 
 LONG = os.environ.get("FAULTS") == "long"
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ from typing import Any
 from fault_lab import HERE, Outcome, wait_for
 from fault_points import Plan
 
-from lungbench.execution import newest_execution
+from lungbench.executions.execution import newest_execution
 from lungbench.record import RunRecord, read_record, run_folders
 
 EXPERIMENT = """

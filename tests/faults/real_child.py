@@ -12,13 +12,13 @@ if __name__ == "__main__":
 
 
 def train_with_points(plan: Plan, points: Points) -> ModuleType:
-    """Return a module that stands before `lungbench.fit` until that is needed."""
-    before = ModuleType("lungbench.fit")
+    """Return a module that stands before `lungbench.training.fit` until that is needed."""
+    before = ModuleType("lungbench.training.fit")
 
     def train(job: Any, run_dir: Path, clock: Any) -> Any:
-        del sys.modules["lungbench.fit"]
+        del sys.modules["lungbench.training.fit"]
         points.reach("start")
-        from lungbench import fit, keeper
+        from lungbench.training import fit, keeper
 
         if plan.every != "policy":
             keeper._SHARE = float("inf")
@@ -31,8 +31,8 @@ def train_with_points(plan: Plan, points: Points) -> ModuleType:
 
 
 def _batches_done(job: Any, run_dir: Path) -> int:
-    from lungbench.checkpoint import CHECKPOINT_FILE, read_header
     from lungbench.data.dataset import PreparedData
+    from lungbench.training.checkpoint import CHECKPOINT_FILE, read_header
 
     if not (run_dir / CHECKPOINT_FILE).exists():
         return 0
@@ -67,7 +67,7 @@ def main(run_dir: Path, plan: Plan) -> int:
     from lungbench import train as process
 
     points = Points(plan, run_dir)
-    sys.modules["lungbench.fit"] = train_with_points(plan, points)
+    sys.modules["lungbench.training.fit"] = train_with_points(plan, points)
     if plan.calls is not None:
         from file_calls import Calls
 

@@ -15,9 +15,9 @@ import psutil
 from fault_lab import LONG, MARK_VARIABLE, Outcome, images, nothing_left, wait_for
 from fault_suite import FIRST, THREE_MODELS, Suite, all_done, end_of, one_clear_line
 
-from lungbench.checkpoint import CHECKPOINT_FILE, read_checkpoint
+from lungbench.executions.repair import repair_all
 from lungbench.record import RECORD_FILE, read_record
-from lungbench.repair import repair_all
+from lungbench.training.checkpoint import CHECKPOINT_FILE, read_checkpoint
 
 LOCKED_S = 60.0 if LONG else 3.0
 NOBODY = "http://127.0.0.1:9/api"  # the port of a service that no machine offers any more

@@ -13,13 +13,13 @@ from fault_points import Plan
 from fault_suite import SECOND, Suite, all_done, end_of, one_clear_line
 from fault_tally import Fault
 
-from lungbench.checkpoint import CHECKPOINT_FILE
 from lungbench.data.images_csv import IMAGES_FILE
 from lungbench.data.prepare import prepare
 from lungbench.files import sha256_of
 from lungbench.job import EPOCHS_FILE
 from lungbench.record import RECORD_FILE, RunRecord, read_record
 from lungbench.settings import DataSettings
+from lungbench.training.checkpoint import CHECKPOINT_FILE
 
 tiny_and_long_real = pytest.mark.parametrize(
     "child", ["tiny", pytest.param("real", marks=pytest.mark.long)], indirect=True

@@ -11,12 +11,12 @@ from fault_points import Plan
 from fault_suite import Suite, all_done
 from fault_tally import Fault
 
-from lungbench.checkpoint import CHECKPOINT_FILE
-from lungbench.follow import Follower
+from lungbench.executions.verify import verify
 from lungbench.job import EPOCHS_FILE, JOB_FILE, SAMPLES_FILE
-from lungbench.outcome import read_epochs
-from lungbench.samples import read_samples
-from lungbench.verify import verify
+from lungbench.resources.samples import read_samples
+from lungbench.run.follow import Follower
+from lungbench.run.outcome import read_epochs
+from lungbench.training.checkpoint import CHECKPOINT_FILE
 
 tiny_and_long_real = pytest.mark.parametrize(
     "child", ["tiny", pytest.param("real", marks=pytest.mark.long)], indirect=True

@@ -31,9 +31,9 @@ from fault_lab import (
 from fault_points import Plan
 from fault_tally import Fault
 
-from lungbench.child import Child
 from lungbench.job import HEARTBEAT_FILE
 from lungbench.record import RunRecord, read_record
+from lungbench.run.child import Child
 
 tiny_and_long_real = pytest.mark.parametrize(
     "child", ["tiny", pytest.param("real", marks=pytest.mark.long)], indirect=True

@@ -14,10 +14,10 @@ from fault_tally import Fault
 from file_record import recorded
 from power_loss import Disk, lay_out, lines_of
 
-from lungbench.checkpoint import CHECKPOINT_FILE, read_checkpoint
 from lungbench.files import write_atomically
 from lungbench.job import LOG_FILE
 from lungbench.record import RECORD_FILE, RunRecord
+from lungbench.training.checkpoint import CHECKPOINT_FILE, read_checkpoint
 
 MODEL = "a model of the disk, after the recorded operations"
 STATES = 400 if LONG else 30

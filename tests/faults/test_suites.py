@@ -15,11 +15,11 @@ from fault_points import Plan
 from fault_suite import FIRST, SECOND, Suite, all_done, end_of, one_clear_line
 from fault_tally import Fault
 
-from lungbench.checkpoint import CHECKPOINT_FILE, read_checkpoint, write_checkpoint
-from lungbench.execution import EXPERIMENT_FILE, executions
+from lungbench.executions.execution import EXPERIMENT_FILE, executions
+from lungbench.executions.repair import repair_all
 from lungbench.files import sha256_of
 from lungbench.record import RECORD_FILE, read_record
-from lungbench.repair import repair_all
+from lungbench.training.checkpoint import CHECKPOINT_FILE, read_checkpoint, write_checkpoint
 
 Whole = dict[str, Outcome]
 

@@ -16,13 +16,13 @@ from fault_lab import LONG, Lab, Outcome, wait_for
 from fault_points import Plan
 from fault_tally import Fault
 
-from lungbench.child import Child
 from lungbench.job import LOG_FILE, SAMPLES_FILE
-from lungbench.nvml import Nvml, open_nvml
-from lungbench.process_tree import ProcessTree
 from lungbench.record import Gpu, RunRecord
-from lungbench.sampler import Sampler
-from lungbench.samples import read_samples
+from lungbench.resources.nvml import Nvml, open_nvml
+from lungbench.resources.process_tree import ProcessTree
+from lungbench.resources.sampler import Sampler
+from lungbench.resources.samples import read_samples
+from lungbench.run.child import Child
 
 STAND_IN = "NVIDIA's library, by a stand-in that raises its errors"
 FIELDS = {
@@ -258,7 +258,7 @@ def test_a_sampler_that_is_blocked_does_not_hold_up_the_record(
                 return 1
 
         if not LONG:
-            monkeypatch.setattr("lungbench.sampler._JOIN_S", 0.5)
+            monkeypatch.setattr("lungbench.resources.sampler._JOIN_S", 0.5)
         monkeypatch.setitem(sys.modules, "pynvml", Blocked())
         began = time.monotonic()
         watched(on_a_gpu, tmp_path / "run", outcome)
@@ -352,7 +352,7 @@ def test_a_process_that_got_a_dead_ones_number_is_neither_counted_nor_killed(
         tree.read()
         assert gone not in tree._clocks
     with fault.trial():
-        monkeypatch.setattr("lungbench.child._descendants", lambda _: [gone])
+        monkeypatch.setattr("lungbench.run.child._descendants", lambda _: [gone])
         child = Child(tmp_path, {}, command=("sleep", "600", "--"))
         child.end(0)
         child.close()

@@ -1,10 +1,10 @@
 """A training that takes milliseconds and speaks the whole protocol: `tiny_child.py RUN_DIR`.
 
-The process is `lungbench.train`, and `lungbench.keeper` writes its checkpoints and obeys TERM.
-Stand-ins are Keras, of which the keeper uses a few names, and `lungbench.fit`: the network is a
-block of bytes, a batch replaces it by what follows from its hash, and so does the optimizer, a
-seed generator and the epoch's metric. So every bit of the state at every batch is known, and one
-that is lost, mixed or counted twice shows in the result.
+The process is `lungbench.train`, and `lungbench.training.keeper` writes its checkpoints and obeys
+TERM. Stand-ins are Keras, of which the keeper uses a few names, and `lungbench.training.fit`: the
+network is a block of bytes, a batch replaces it by what follows from its hash, and so does the
+optimizer, a seed generator and the epoch's metric. So every bit of the state at every batch is
+known, and one that is lost, mixed or counted twice shows in the result.
 
 With `--forks` it answers requests on its input: a folder and a plan a line. Each is trained in a
 process forked from this one, whose number it writes; then that process's exit code.
@@ -126,7 +126,7 @@ def states(seed: int, size: int, epochs: int, steps: int) -> Iterator[tuple[int,
 
 
 def stand_in_for_keras() -> ModuleType:
-    """Return a module with the names of Keras that `lungbench.keeper` uses."""
+    """Return a module with the names of Keras that `lungbench.training.keeper` uses."""
 
     class Callback:
         def __init__(self) -> None:
@@ -145,8 +145,8 @@ def stand_in_for_keras() -> ModuleType:
 
 
 def stand_in_for_fit(plan: Plan, points: Points) -> ModuleType:
-    """Return a module with the one name of `lungbench.fit` that `lungbench.train` uses."""
-    fit = ModuleType("lungbench.fit")
+    """Return a module with the one name of `lungbench.training.fit` that `lungbench.train` uses."""
+    fit = ModuleType("lungbench.training.fit")
     fit.train = lambda job, run_dir, clock: train(  # type: ignore[attr-defined]
         job, run_dir, clock, plan, points
     )
@@ -154,13 +154,13 @@ def stand_in_for_fit(plan: Plan, points: Points) -> ModuleType:
 
 
 def train(job: Any, run_dir: Path, clock: Callable[[], float], plan: Plan, points: Points) -> Any:
-    """Train as `lungbench.fit.train` does, file by file."""
-    from lungbench import keeper as keeping
-    from lungbench.checkpoint import CHECKPOINT_FILE
+    """Train as `lungbench.training.fit.train` does, file by file."""
     from lungbench.data.dataset import PreparedData
     from lungbench.files import write_atomically
     from lungbench.job import EPOCHS_FILE, MODEL_FILE, PREDICTIONS_FILE, Marks, Training
-    from lungbench.past import Past
+    from lungbench.training import keeper as keeping
+    from lungbench.training.checkpoint import CHECKPOINT_FILE
+    from lungbench.training.past import Past
 
     points.reach("start")
     if plan.every != "policy":
@@ -237,7 +237,7 @@ def _fit(
 
 
 class EpochLog:
-    """What `lungbench.fit.EpochLog` is to the keeper and to the run folder."""
+    """What `lungbench.training.fit.EpochLog` is to the keeper and to the run folder."""
 
     def __init__(self, run_dir: Path, clock: Callable[[], float], past: Any) -> None:
         from lungbench.job import EPOCHS_FILE
@@ -313,7 +313,7 @@ def main(run_dir: Path, plan: Plan) -> int:
 
     points = Points(plan, run_dir)
     sys.modules["keras"] = stand_in_for_keras()
-    sys.modules["lungbench.fit"] = stand_in_for_fit(plan, points)
+    sys.modules["lungbench.training.fit"] = stand_in_for_fit(plan, points)
     if plan.calls is not None and plan.only in run_dir.name:
         _watch_the_files(plan.calls, run_dir)
     if plan.clock_jumps_s:
@@ -362,7 +362,7 @@ def serve() -> None:
     import lungbench.train
 
     sys.modules["keras"] = stand_in_for_keras()
-    import lungbench.keeper
+    import lungbench.training.keeper
 
     host = lungbench.environment.describe_host(gpus=False)
     lungbench.environment.describe_host = lambda **_: host  # found once for all forks

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from lungbench import child
+from lungbench.run import child
 
 child.COMMAND = (sys.executable, str(Path(__file__).with_name("tiny_child.py")))
 
@@ -20,7 +20,8 @@ def main() -> None:
     if os.environ.get("FAULT_REPORT") != "real":
         sys.modules["reports.publish"] = stand_in_for_publish()
     from flows.cli import main as command_line
-    from lungbench import disturbance, launch  # noqa: F401 - takes the command as it is now
+    from lungbench.resources import disturbance
+    from lungbench.run import launch  # noqa: F401 - as above
 
     disturbance._GLANCE_S = disturbance._LOOK_S = 0.01  # who disturbs is of no interest here
 

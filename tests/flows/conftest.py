@@ -33,7 +33,7 @@ STAND_IN = Path(__file__).with_name("stand_in_child.py")
 # elsewhere, so it is left out as well.
 WITH_STAND_IN = f"""
 import sys, types
-from lungbench import child
+from lungbench.run import child
 child.COMMAND = (sys.executable, {str(STAND_IN)!r})
 def render(folders, page, redact=False):
     page.write_text("a report")

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from lungbench.execution import newest_execution
+from lungbench.executions.execution import newest_execution
 from lungbench.record import RunRecord, read_record, run_folders
 
 Environment = dict[str, str]

@@ -8,9 +8,9 @@ from pathlib import Path
 from flows.checked_json import as_values
 from flows.checked_text import as_text, devices_text, sizes_text
 from lungbench.metrics import RATE_NAMES, Confusion, counts_of
-from lungbench.published_check import checked, paper_table
-from lungbench.published_table import PrintedClass, PrintedRun, read_table
-from lungbench.rounding import PrintedRate, halves_up, printed_rate
+from lungbench.paper.check import checked, paper_table
+from lungbench.paper.rounding import PrintedRate, halves_up, printed_rate
+from lungbench.paper.table import PrintedClass, PrintedRun, read_table
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAPER = paper_table()

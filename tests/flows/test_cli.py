@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lungbench.execution import newest_execution
+from lungbench.executions.execution import newest_execution
 from lungbench.record import read_record, run_folders
 
 Environment = dict[str, str]

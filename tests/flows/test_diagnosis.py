@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 
 from flows import diagnosis
-from lungbench.calibration import Bin
 from lungbench.errors import LungbenchError, Refused
 from lungbench.experiment import Experiment, Matrix
 from lungbench.host import describe_host
@@ -26,7 +25,8 @@ from lungbench.predict.card import Calibration, ModelCard
 from lungbench.predict.diagnosis import BadImage, Diagnosed, Diagnosis
 from lungbench.record import DataFacts, RunRecord
 from lungbench.settings import TrainSettings
-from lungbench.stats import wilson
+from lungbench.stats.calibration import Bin
+from lungbench.stats.intervals import wilson
 
 Printed = Callable[..., tuple[int, str, str]]
 

@@ -15,7 +15,7 @@ import pytest
 
 from flows.commands import unfinished
 from lungbench.data.synthetic import synthesize
-from lungbench.execution import EXPERIMENT_FILE, newest_execution
+from lungbench.executions.execution import EXPERIMENT_FILE, newest_execution
 from lungbench.record import read_record, run_folders
 
 EXPERIMENT = """

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from flows.draining import drain
-from lungbench.execution import executions
+from lungbench.executions.execution import executions
 from lungbench.record import read_record, run_folders
 
 ROOT = Path(__file__).parents[2]

@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 
 from flows.terminal import left_line, resume_command, trust_line, watched
-from lungbench.checkpoint import CHECKPOINT_FILE, Header, write_checkpoint
 from lungbench.data.dataset import DATA_FILE, PreparedData
-from lungbench.execution import SUMMARY_FILE, Execution
+from lungbench.executions.execution import SUMMARY_FILE, Execution
 from lungbench.experiment import Experiment
 from lungbench.host import describe_host
 from lungbench.job import EPOCHS_FILE, JOB_FILE, SAMPLES_FILE, Spent
 from lungbench.record import DataFacts, Epoch, Reason, RunRecord, Status, write_record
+from lungbench.training.checkpoint import CHECKPOINT_FILE, Header, write_checkpoint
 from reports.summary import Summary
 from reports.summary_figures import GuardFigures
 

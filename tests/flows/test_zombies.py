@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from lungbench.execution import FLOW_FILE, newest_execution
+from lungbench.executions.execution import FLOW_FILE, newest_execution
 from lungbench.record import read_record, run_folders
 
 pytestmark = pytest.mark.slow
@@ -158,7 +158,7 @@ def test_flow_runs_of_other_hosts_servers_and_living_processes_are_left_alone(
 
     note(tmp_path, flow_run, prefect_api, here)
     holding = (
-        "import pathlib, sys, time; from lungbench.hold import hold\n"
+        "import pathlib, sys, time; from lungbench.executions.hold import hold\n"
         "with hold(pathlib.Path(sys.argv[1]), 'x'): print('here', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", holding, str(tmp_path / "tiny" / "20261122T211100Z")]

@@ -11,7 +11,7 @@ from PIL import Image
 from lungbench.data.dataset import DATA_FILE, LABELS_FILE, PIXELS_FILE, PreparedData
 from lungbench.experiment import Experiment, Matrix, RunSpec
 from lungbench.host import describe_host
-from lungbench.launch import Surroundings
+from lungbench.run.launch import Surroundings
 from lungbench.settings import TrainSettings
 
 CLASSES = ("covid", "normal")

@@ -8,8 +8,8 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 
 from lungbench.diagnoses import Diagnoses, read_diagnoses
 from lungbench.metrics import confusion_matrix, metrics_of
-from lungbench.outcome import metrics_from
 from lungbench.record import Metrics
+from lungbench.run.outcome import metrics_from
 
 CLASSES = ("covid", "healthy", "tuberculosis")
 

@@ -1,9 +1,6 @@
 from pathlib import Path
 
 # Errors that live in the room that raises them count only where it was imported.
-import lungbench.checkpoint
-import lungbench.data.decode
-import lungbench.seal  # noqa: F401
 from lungbench import errors
 from lungbench.errors import DataError, LungbenchError
 

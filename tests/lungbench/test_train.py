@@ -17,10 +17,10 @@ from lungbench.data.dataset import PreparedData
 from lungbench.experiment import RunSpec
 from lungbench.files import sha256_of
 from lungbench.host import describe_host
-from lungbench.launch import Surroundings, launch
 from lungbench.predict.card import ModelCard, card_of_run
 from lungbench.predict.trust import Voucher
 from lungbench.record import RunRecord
+from lungbench.run.launch import Surroundings, launch
 
 Make = Callable[..., Surroundings]
 
@@ -152,7 +152,7 @@ def test_a_gpu_that_the_backend_does_not_see_is_never_a_cpu_timing(
     spec: RunSpec, tmp_path: Path, surroundings: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # NVML is made to promise a GPU that TensorFlow then doesn't find: the child must refuse.
-    monkeypatch.setattr("lungbench.launch.unavailable", lambda *_: None)
+    monkeypatch.setattr("lungbench.run.launch.unavailable", lambda *_: None)
     record = launch(
         spec.model_copy(update={"device": spec.device.parse("gpu:0")}),
         tmp_path / "run",
@@ -209,7 +209,7 @@ def test_the_child_ends_itself_when_its_parent_is_killed(
 _PARENT = """
 import sys
 from pathlib import Path
-from lungbench.child import Child
+from lungbench.run.child import Child
 from lungbench.experiment import RunSpec
 from lungbench.host import describe_host
 from lungbench.job import Job

@@ -15,10 +15,8 @@ import pytest
 from lungbench.data.dataset import DATA_FILE, LABELS_FILE, PIXELS_FILE, PreparedData
 from lungbench.data.images_csv import COLUMNS, IMAGES_FILE
 from lungbench.experiment import Experiment, RunSpec
-from lungbench.extrapolation import predicted
 from lungbench.job import LOG_FILE, PREDICTIONS_FILE, SAMPLES_FILE
 from lungbench.metrics import metrics_of
-from lungbench.nvml import GpuReading
 from lungbench.record import (
     Controls,
     DataFacts,
@@ -34,8 +32,10 @@ from lungbench.record import (
     Timing,
     write_record,
 )
-from lungbench.samples import Sample, SampleFile
-from lungbench.stats import geometric_mean
+from lungbench.resources.nvml import GpuReading
+from lungbench.resources.samples import Sample, SampleFile
+from lungbench.stats.extrapolation import predicted
+from lungbench.stats.intervals import geometric_mean
 from reports.render import render
 
 sys.path.append(str(Path(__file__).parent))  # where `audited` is

@@ -9,7 +9,7 @@ from typing import Any
 from lungbench.data.audit import AUDIT_FILE
 from lungbench.data.dataset import DATA_FILE
 from lungbench.data.images_csv import IMAGES_FILE
-from lungbench.execution import EXPERIMENT_FILE
+from lungbench.executions.execution import EXPERIMENT_FILE
 from lungbench.job import LOG_FILE, PREDICTIONS_FILE
 from lungbench.record import RECORD_FILE
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lungbench.agreement import holm
 from lungbench.record import RunRecord
-from lungbench.stats import geometric_mean, speedup
+from lungbench.stats.agreement import holm
+from lungbench.stats.intervals import geometric_mean, speedup
 from reports.comparison import AxisStudy, Comparison, Study, combined_by_label, compare
 from reports.load import load
 from reports.summary import write_summary

@@ -1,8 +1,8 @@
 """The reliability diagram, and the table that says the same."""
 
-from lungbench.calibration import Bin
 from lungbench.predict.card import Calibration
-from lungbench.stats import wilson
+from lungbench.stats.calibration import Bin
+from lungbench.stats.intervals import wilson
 from reports import format as fmt
 from reports.calibrated import reliability_figure
 

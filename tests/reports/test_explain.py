@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lungbench.calibration import Bin
 from lungbench.data.decode import ImageFacts
 from lungbench.errors import LungbenchError
 from lungbench.predict.appearance import Original, appearance_of
 from lungbench.predict.card import Calibration, ModelCard
 from lungbench.predict.diagnosis import Diagnosed, Diagnosis
 from lungbench.predict.images import Picture
+from lungbench.stats.calibration import Bin
 from reports.explain import explanation, write_explanation
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lungbench.stats import Interval
+from lungbench.stats.intervals import Interval
 from reports import format as fmt
 
 

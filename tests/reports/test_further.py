@@ -3,7 +3,7 @@ from typing import Any
 
 from lungbench.metrics import metrics_of
 from lungbench.record import RunRecord
-from lungbench.stats import wilson
+from lungbench.stats.intervals import wilson
 from reports import format as fmt
 from reports.comparison import compare
 from reports.evaluated import Evaluated, evaluated

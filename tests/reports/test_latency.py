@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lungbench.record import Latency, RunRecord
-from lungbench.stats import speedup
+from lungbench.stats.intervals import speedup
 from reports import format as fmt
 from reports.comparison import compare
 from reports.load import load

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from lungbench.agreement import Pair, tango
+from lungbench.stats.agreement import Pair, tango
 from reports.comparison import Comparison, compare
 from reports.load import load
 from reports.predictions import outcomes_of, pair_up

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lungbench.agreement import Pair
-from lungbench.stats import wilson
+from lungbench.stats.agreement import Pair
+from lungbench.stats.intervals import wilson
 from reports.quality import EQUIVALENCE_MARGIN, Quality, adjusted, judge
 
 

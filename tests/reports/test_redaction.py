@@ -12,7 +12,7 @@ from markupsafe import Markup
 from planted import plant
 
 from flows import commands
-from lungbench.execution import REPORT_FILE
+from lungbench.executions.execution import REPORT_FILE
 from lungbench.record import Gpu, Host, RunRecord
 from reports.load import Results, load
 from reports.redaction import redacted

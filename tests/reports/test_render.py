@@ -8,7 +8,7 @@ import pytest
 
 from lungbench.errors import LungbenchError
 from lungbench.record import RunRecord
-from lungbench.stats import Interval
+from lungbench.stats.intervals import Interval
 from reports import format as fmt
 from reports.render import render
 from reports.summary import write_summary

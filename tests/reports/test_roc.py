@@ -6,8 +6,8 @@ import pytest
 
 from reports import format as fmt
 from reports.blocks import Figure
-from reports.charts import Curve, roc_curves
 from reports.comparison import compare
+from reports.drawings.charts import Curve, roc_curves
 from reports.evaluated import Evaluated, evaluated
 from reports.load import load
 from reports.sections.roc import roc

@@ -8,7 +8,7 @@ from typing import Any
 import audited
 import pytest
 
-from lungbench.guards import Guard
+from lungbench.guards.judging import Guard
 from reports.audit_guards import LEAKS, SHORTCUTS, audit_guards
 from reports.comparison import compare
 from reports.load import load

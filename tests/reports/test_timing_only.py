@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lungbench.record import Prediction, RunRecord
-from lungbench.stats import geometric_mean
+from lungbench.stats.intervals import geometric_mean
 from reports import format as fmt
 from reports.comparison import Comparison, Study, compare
 from reports.full_time import full_time, timed_only

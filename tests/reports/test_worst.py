@@ -9,12 +9,12 @@ from PIL import Image
 
 from lungbench.record import RunRecord
 from reports.comparison import compare
+from reports.drawings.thumbnails import SIDE, Thumbnails
 from reports.evaluated import Evaluated, evaluated
 from reports.load import load
 from reports.render import render
 from reports.sections import worst as section
 from reports.sections.worst import MOST_BYTES, MOST_OF_A_CELL, Worst, worst
-from reports.thumbnails import SIDE, Thumbnails
 
 
 def networks(folder: Path) -> tuple[Evaluated, ...]:

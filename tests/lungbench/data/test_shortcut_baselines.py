@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lungbench.data import shortcut_baselines as baselines
 from lungbench.data.image_table import ImageTable
 from lungbench.data.shortcut_baselines import ShortcutBaselines, shortcut_baselines
-from lungbench.stats import wilson
+from lungbench.stats.intervals import wilson
 
 TableOf = Callable[..., ImageTable]
 

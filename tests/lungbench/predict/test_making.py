@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lungbench.calibration import reliability, scaled
 from lungbench.data.dataset import PreparedData
 from lungbench.data.images_csv import COLUMNS, IMAGES_FILE
 from lungbench.predict.making import calibration_of, card_of
+from lungbench.stats.calibration import reliability, scaled
 
 SURE = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6]])
 

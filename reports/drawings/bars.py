@@ -1,0 +1,217 @@
+"""The page's drawings with one row a cell or a run, the networks one below the other.
+
+Every colour is a variable of the style sheet. Drawings that stand side by side have the same
+rows at the same heights.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import altair as alt
+from markupsafe import Markup
+
+from reports.drawings.svg import Rows, draw
+
+_WIDTH = 326
+_ROW_HEIGHT = 24
+# Between plots, headings included, whatever is drawn in them: else drawings beside don't align.
+_SPACING = 28
+
+_BASELINE = "var(--baseline)"
+_OTHER = "var(--c1)"
+
+
+@dataclass(frozen=True, slots=True)
+class ForestRow:
+    """One cell's row in a drawing of estimates.
+
+    Attributes:
+        group: The heading it stands under; rows of a group follow each other.
+        label: Its name; unique within its group.
+        baseline: Whether others are compared with it.
+        estimate: None draws only the name.
+        low: Lower limit, or None without an interval.
+        high: Upper limit, or None without an interval.
+        dots: Every single run.
+        hollow: Other values of the same kind, drawn as empty diamonds.
+        reference: What a dashed line across the group marks.
+    """
+
+    group: str
+    label: str
+    baseline: bool
+    estimate: float | None
+    low: float | None = None
+    high: float | None = None
+    dots: tuple[float, ...] = ()
+    hollow: tuple[float, ...] = ()
+    reference: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The scale that all rows of a drawing share, from 0.
+
+    Attributes:
+        title: What is measured, with its unit.
+        highest: Its end; None ends it behind the last value.
+        number_format: In d3's notation; None is plain numbers.
+        bars: Whether the length from 0 carries meaning.
+    """
+
+    title: str
+    highest: float | None = None
+    number_format: str | None = None
+    bars: bool = False
+
+    def x(self, highest: float, *, labelled: bool) -> dict[str, Any]:
+        """Return how altair draws it; only the lowest of several is labelled."""
+        axis = alt.Axis(
+            title=self.title if labelled else None,
+            format=self.number_format or alt.Undefined,
+            tickCount=4,
+            labels=labelled,
+            ticks=labelled,
+            domain=labelled,
+        )
+        return {"scale": alt.Scale(domain=[0, highest], nice=False), "axis": axis}
+
+
+@dataclass(frozen=True, slots=True)
+class StackedRow:
+    """One run's bar: the seconds of its phases, coloured `c1`, `c2` and so on."""
+
+    group: str
+    label: str
+    seconds: tuple[float, ...]
+
+
+def forest(rows: Sequence[ForestRow], axis: Axis, prefix: str, alternative: str) -> Markup:
+    """Draw one row a cell: the estimate, its interval, and every run as a dot.
+
+    Args:
+        rows: The rows, those of a group together.
+        axis: Their scale.
+        prefix: Makes the ids inside unique on the page.
+        alternative: What it shows, in words.
+    """
+    highest = axis.highest or _scale_end(rows)
+    groups = [(name, list(members)) for name, members in groupby(rows, lambda row: row.group)]
+    extent = _label_extent(row.label for row in rows)
+    panels = []
+    for number, (name, members) in enumerate(groups, start=1):
+        x = axis.x(highest, labelled=number == len(groups))
+        panels.append(_panel(_forest_layers(members, axis, x, extent), name, extent))
+    values = {name: [_forest_values(row, highest) for row in members] for name, members in groups}
+    return draw(panels, values, prefix, alternative, spacing=_SPACING, flush=True)
+
+
+def stacked(rows: Sequence[StackedRow], prefix: str, alternative: str) -> Markup:
+    """Draw one bar a run, made of the seconds of its phases in their order.
+
+    Args:
+        rows: The rows, those of a group together.
+        prefix: Makes the ids inside unique on the page.
+        alternative: What it shows, in words.
+    """
+    axis = Axis("seconds of wall time")
+    highest = 1.03 * max(sum(row.seconds) for row in rows) or 1.0
+    groups = [(name, list(members)) for name, members in groupby(rows, lambda row: row.group)]
+    extent = _label_extent(row.label for row in rows)
+    panels = []
+    for number, (name, members) in enumerate(groups, start=1):
+        x = alt.X("s:Q", **axis.x(highest, labelled=number == len(groups)))
+        y, colour = _names(members, extent), alt.Color("colour:N", scale=None)
+        bars = alt.Chart().mark_bar(height=14).encode(x=x, y=y, color=colour, order="phase:O")
+        panels.append(_panel(bars, name, extent))
+    values = {
+        name: [value for row in members for value in _stacked_values(row)]
+        for name, members in groups
+    }
+    return draw(panels, values, prefix, alternative, spacing=_SPACING, flush=True)
+
+
+def _forest_layers(rows: Sequence[ForestRow], axis: Axis, x: dict[str, Any], extent: float) -> Any:
+    chart, colour, y = alt.Chart(), alt.Color("colour:N", scale=None), _names(rows, extent)
+    bars = chart.mark_bar(height=12, opacity=0.35)
+    interval = chart.mark_rule(strokeWidth=2)
+    mean = chart.mark_tick(thickness=2.5, size=14)
+    dots = chart.transform_flatten(["dots"]).mark_circle(
+        size=34, opacity=0.85, stroke="var(--paper)", strokeWidth=0.8
+    )
+    hollow = chart.transform_flatten(["hollow"]).mark_point(
+        shape="diamond", size=46, filled=False, strokeWidth=1.6, color="var(--ink)"
+    )
+    layers = [
+        *([bars.encode(x=alt.X("estimate:Q", **x), y=y, color=colour)] if axis.bars else []),
+        interval.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, color=colour),
+        mean.encode(x=alt.X("estimate:Q", **x), y=y, color=colour),
+        dots.encode(x=alt.X("dots:Q", **x), y=y, color=colour),
+        hollow.encode(x=alt.X("hollow:Q", **x), y=y),
+    ]
+    if any(row.reference is not None for row in rows):
+        dashed = chart.mark_rule(strokeDash=[3, 3], color="var(--muted)", strokeWidth=1.2)
+        layers.append(dashed.encode(x=alt.X("max(reference):Q", **x)))
+    return alt.layer(*layers)
+
+
+def _panel(chart: Any, name: str, extent: float) -> Any:
+    return chart.properties(
+        data=alt.NamedData(name),
+        width=_WIDTH - extent,
+        height=alt.Step(_ROW_HEIGHT),
+        title=alt.Title(name, frame="group", offset=4),
+    )
+
+
+def _names(rows: Sequence[ForestRow | StackedRow], extent: float) -> Any:
+    """Return the axis that names the rows, also those that have nothing to draw."""
+    axis = alt.Axis(
+        domain=False, ticks=False, minExtent=extent, maxExtent=extent, labelLimit=extent
+    )
+    scale = alt.Scale(domain=[row.label for row in rows])
+    return alt.Y("label:N", title=None, sort=None, axis=axis, scale=scale)
+
+
+def _label_extent(labels: Iterable[str]) -> float:
+    """Return the pixels that the rows' names take, the same in drawings side by side."""
+    return min(132.0, 6.6 * max(map(len, labels), default=0) + 4)
+
+
+def _scale_end(rows: Sequence[ForestRow]) -> float:
+    """Return where the scale ends: behind the last value, and behind intervals that aren't huge.
+
+    Two runs can give an interval a hundred times as wide as everything else, which on one scale
+    would hide the values themselves.
+    """
+    values = [
+        value
+        for row in rows
+        for value in (row.estimate, row.reference, *row.dots, *row.hollow)
+        if value is not None
+    ]
+    last = max(values, default=1.0)
+    limits = [row.high for row in rows if row.high is not None and row.high <= 2 * last]
+    return 1.06 * max(last, *limits, 1e-9)
+
+
+def _forest_values(row: ForestRow, highest: float) -> dict[str, Any]:
+    return {
+        "label": row.label,
+        "colour": _BASELINE if row.baseline else _OTHER,
+        "estimate": row.estimate,
+        "low": row.low,
+        "high": None if row.high is None else min(row.high, highest),
+        "dots": list(row.dots) or [None],
+        "hollow": list(row.hollow) or [None],
+        "reference": row.reference,
+    }
+
+
+def _stacked_values(row: StackedRow) -> Rows:
+    return [
+        {"label": row.label, "s": s, "phase": phase, "colour": f"var(--c{phase + 1})"}
+        for phase, s in enumerate(row.seconds)
+    ]
