@@ -18,7 +18,13 @@ from lungbench.job import (
 )
 from lungbench.record import RECORD_FILE, RunRecord, read_record
 from lungbench.run.outcome import Earlier
-from lungbench.training.checkpoint import CHECKPOINT_FILE, DamagedCheckpoint, Header, read_header
+from lungbench.training.checkpoint import (
+    CHECKPOINT_FILE,
+    DamagedCheckpoint,
+    Header,
+    read_checkpoint,
+    read_header,
+)
 
 
 def completed(spec: RunSpec, run_dir: Path, fingerprint: str) -> RunRecord | None:
@@ -49,7 +55,7 @@ def made_ready(spec: RunSpec, run_dir: Path, fingerprint: str) -> Earlier | None
         _make_empty(run_dir)
         return None
     try:
-        header = read_header(run_dir / CHECKPOINT_FILE)
+        header = _header(run_dir / CHECKPOINT_FILE, spec, fingerprint)
     except DamagedCheckpoint:
         header = None  # the attempt will refuse it, for somebody to look at
     if header and (header.spec, header.data) != (spec, fingerprint):
@@ -64,6 +70,17 @@ def made_ready(spec: RunSpec, run_dir: Path, fingerprint: str) -> Earlier | None
     for name in (TRAINING_FILE, PREDICTIONS_FILE, DIAGNOSIS_FILE, MODEL_FILE):
         (run_dir / name).unlink(missing_ok=True)
     return earlier
+
+
+def _header(path: Path, spec: RunSpec, fingerprint: str) -> Header:
+    """Return what a checkpoint is of; that it is of another training is believed to a hash only.
+
+    A flipped bit in its header would read as another training, and hours would be thrown away.
+    """
+    header = read_header(path)
+    if (header.spec, header.data) == (spec, fingerprint):
+        return header
+    return read_checkpoint(path).header
 
 
 def forget_checkpoint(run_dir: Path) -> None:

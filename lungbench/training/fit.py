@@ -59,7 +59,7 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
         TrainingFailed: The loss is no longer a number, or a checkpoint can't be written.
     """
     spec = job.spec
-    seen = _seen_device(spec)
+    seen = seen_device(spec)
     data = PreparedData.read(job.data).of_fold(spec.fold)
     started_s = clock()
 
@@ -67,7 +67,7 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
     keras.config.set_dtype_policy(spec.precision)
     replicas = replicas_of(spec.device)
     with replicas.scope():
-        network = _network(spec, len(data.classes))
+        network = network_of(spec, len(data.classes))
         feed = replicas.share(feed_of(spec, data, network, run_dir))
         compile_for(spec, feed.network)
         past = Past.found(run_dir, seen)
@@ -115,7 +115,7 @@ def train(job: Job, run_dir: Path, clock: Clock) -> Training:
     return said.model_copy(update=last | {"checkpoint_s": keeper.spent_s})
 
 
-def _seen_device(spec: RunSpec) -> str:
+def seen_device(spec: RunSpec) -> str:
     """Return what the backend sees, which must be exactly the device asked for."""
     gpus = _visible_gpus(spec.backend)
     wanted = 0 if spec.device.kind == "cpu" else 1
@@ -144,7 +144,8 @@ def _visible_gpus(backend: str) -> int:
     return len(tf.config.list_physical_devices("GPU"))
 
 
-def _network(spec: RunSpec, classes: int) -> keras.Model:
+def network_of(spec: RunSpec, classes: int) -> keras.Model:
+    """Build the network of a run, not yet compiled."""
     return build_network(
         spec.model,
         image_size=spec.image_size,
@@ -227,7 +228,9 @@ class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self.epochs = list(past.epochs)
         self._path, self._clock, self._train_images, self._past = path, clock, train_images, past
-        self._began_s = self._trained_s = self.latest_s = 0.0
+        self._began_s = self._trained_s = 0.0
+        # One that was killed with its last epoch on disk has none to train when it goes on.
+        self.latest_s = past.epochs[-1].train_s if past.epochs else 0.0
         self._paused_s = 0.0
         self._before_s = past.spent.epoch_s
 

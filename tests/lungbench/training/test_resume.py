@@ -91,6 +91,25 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(
     assert outcome(tmp_path / "stopped") == outcome(tmp_path / "whole")
 
 
+def test_a_death_after_the_last_epoch_costs_only_what_came_after_it(
+    spec: RunSpec, data: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def died(*_: object, **__: object) -> None:
+        raise OSError("stands for a death here")
+
+    trained(spec, tmp_path, tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(fit, "_evaluate", died)
+        patched.setattr("lungbench.training.keeper._SHARE", 1e9)  # a checkpoint every epoch
+        with pytest.raises(OSError, match="a death here"):
+            trained(spec, tmp_path, tmp_path / "dead")
+    held = read_checkpoint(tmp_path / "dead" / CHECKPOINT_FILE).header
+    assert (len(held.epochs), held.batches) == (spec.epochs, 0)
+    again = trained(spec, tmp_path, tmp_path / "dead")
+    assert again.controls is not None  # which need the time of an epoch, and none was trained now
+    assert outcome(tmp_path / "dead") == outcome(tmp_path / "whole")
+
+
 # Deep networks take minutes to trace three times; `make faults` has time for them.
 DEEP = {"resnet50", "densenet121", "efficientnetb0"}
 LONG = pytest.mark.skipif(os.environ.get("FAULTS") != "long", reason="the long form has it")
