@@ -153,6 +153,16 @@ def ratio(value: float | None, interval: Interval | None = None) -> str:
     return text if interval is None else f"{text} {limits(interval)}"
 
 
+def change(value: float | None, interval: Interval | None = None) -> str:
+    """Write a ratio as what it changes, and its interval if any: `+5.2% [+3.0%, +7.4%]`."""
+    if value is None:
+        return MISSING
+    text = f"{_signed(value - 1)}%"
+    if interval is None:
+        return text
+    return f"{text} [{_signed(interval.low - 1)}%, {_signed(interval.high - 1)}%]"
+
+
 def limits(interval: Interval) -> str:
     """Write the interval of a ratio: `[1.71, 1.95]`."""
     return f"[{significant(interval.low)}, {significant(interval.high)}]"

@@ -1,13 +1,22 @@
-"""What every execution ends with: its summary and its report, beside its runs."""
+"""What every execution ends with: its summary and its report, and the index of all results."""
 
 from pathlib import Path
 
-from lungbench.executions.execution import REPORT_FILE
+from lungbench.executions.execution import REPORT_FILE, executions
+from reports.index_page import rebuild_index
 from reports.render import render
 from reports.summary import write_summary
 
 
 def publish(execution: Path) -> Path:
-    """Write `summary.json` and `report.html` into an execution's folder; return the report."""
+    """Write `summary.json` and `report.html` into an execution's folder; return the report.
+
+    `index.html` of the results folder is written again, where the execution lies in one; that it
+    can't be is a warning.
+    """
     write_summary(execution)
-    return render([execution], execution / REPORT_FILE)
+    report = render([execution], execution / REPORT_FILE)
+    results = execution.absolute().parent.parent
+    if execution.absolute() in executions(results):
+        rebuild_index(results)
+    return report

@@ -9,6 +9,7 @@ from lungbench.stats.intervals import Interval, Speedup
 from reports.comparison import AxisStudy, Cell, Comparison, combined_by_label
 from reports.findings import axis_findings
 from reports.learning import Spread, accuracy_spread, gap_spread, time_to_accuracy
+from reports.measured import measured
 from reports.quality import Paired, QualityVerdict
 from reports.quality_sentences import quality_label
 from reports.sentences import verdict_sentences
@@ -49,6 +50,7 @@ def cell_figures(comparison: Comparison) -> CellFigures:
         accuracy_spread=_spread(accuracy_spread(cell)),
         train_test_gap=_spread(gap_spread(cell)),
         verdict=verdict_sentences(comparison),
+        measured=measured(cell.runs),
     )
 
 

@@ -1,5 +1,6 @@
 """The parts of `summary.json`: one frozen value for each figure that a script may read."""
 
+from datetime import datetime
 from typing import Literal
 
 from lungbench.frozen import Frozen
@@ -108,6 +109,30 @@ class FullTimeFigures(Frozen):
     planned_epochs: int
 
 
+class MeasuredFigures(Frozen):
+    """What later executions compare a cell with, so that nobody need read its records again.
+
+    Attributes:
+        started: When the first of its runs was.
+        steady_epochs_s: Of each run whose times may stand in a table.
+        accuracies: Of each repeat, over all its folds.
+        test_images: Of all folds; 0 where nothing was evaluated.
+        resumed: Runs that went on from a checkpoint, whose times don't count.
+        work: Images, settings and network, in words: what must be equal.
+        versions: Of every package that decides the result.
+        machine: The host, in words.
+    """
+
+    started: datetime
+    steady_epochs_s: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    test_images: int
+    resumed: int
+    work: dict[str, str]
+    versions: dict[str, str]
+    machine: dict[str, str]
+
+
 class CellFigures(PlacedFigures):
     """One cell: its repeats, its times, and how it compares.
 
@@ -125,6 +150,7 @@ class CellFigures(PlacedFigures):
         train_test_gap: Training accuracy of the last epoch, measured with augmentation and
             dropout on, minus test accuracy.
         verdict: The sentences that the report says of it.
+        measured: What `lungbench history` reads; None in summaries from before it did.
     """
 
     runs: tuple[str, ...]
@@ -143,6 +169,7 @@ class CellFigures(PlacedFigures):
     accuracy_spread: SpreadFigures | None = None
     train_test_gap: SpreadFigures | None = None
     verdict: tuple[str, ...]
+    measured: MeasuredFigures | None = None
 
 
 class AcrossModels(Frozen):

@@ -128,6 +128,40 @@ def combined(speedups: Iterable[Speedup], confidence: float = 0.95) -> Combined:
     return Combined(estimate, _around(math.log(estimate), error, confidence))
 
 
+def relative(new: Speedup, old: Speedup, confidence: float = 0.95) -> Combined:
+    """Return how many times greater a speed-up is than an earlier one of other runs.
+
+    The runs of both are independent, so the variances of their logarithms add up, as those of
+    several models do.
+
+    Args:
+        new: Over its own baseline.
+        old: Over its own baseline, none of whose runs is one of the other's.
+        confidence: Coverage of the interval, between 0 and 1.
+    """
+    estimate = new.estimate / old.estimate
+    errors = [each.error for each in (new, old) if each.error]
+    if len(errors) == 1 or not errors:
+        return Combined(estimate, None)
+    error = _summed([(one.variance, one.freedom) for one in errors])
+    return Combined(estimate, _around(math.log(estimate), error, confidence))
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
+    """Return Student's t interval of the geometric mean of independent runs.
+
+    None of a single run, and where the runs show no spread.
+
+    Raises:
+        ValueError: There are no values, or one isn't positive and finite.
+    """
+    logs = _logs(values)
+    if len(logs) == 1 or not variance(logs):
+        return None
+    error = LogError(variance(logs) / len(logs), len(logs) - 1)
+    return _around(fmean(logs), error, confidence)
+
+
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Return Wilson's score interval of a proportion.
 

@@ -1,0 +1,71 @@
+"""A drawing of changes: one row a cell, its interval on both sides of "no change"."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import altair as alt
+from markupsafe import Markup
+
+from reports.drawings.svg import draw
+
+_WIDTH = 200
+_ROW_HEIGHT = 26
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One cell's change.
+
+    Attributes:
+        label: Unique in its drawing.
+        estimate: 0 is no change.
+        low: Lower limit; None without an interval.
+        high: Upper limit, likewise.
+        mark: The colour's name in the style sheet.
+    """
+
+    label: str
+    estimate: float
+    low: float | None
+    high: float | None
+    mark: str = "c1"
+
+
+def change_rows(rows: Sequence[ChangeRow], title: str, prefix: str, alternative: str) -> Markup:
+    """Draw each change as a dot with its interval; a row without one has the dot alone.
+
+    Args:
+        rows: From the top.
+        title: What is drawn and its unit.
+        prefix: Makes the ids inside unique on the page.
+        alternative: What it shows, in words.
+    """
+    values = [
+        {
+            "label": row.label,
+            "estimate": row.estimate,
+            "low": row.estimate if row.low is None else row.low,
+            "high": row.estimate if row.high is None else row.high,
+            "colour": f"var(--{row.mark})",
+        }
+        for row in rows
+    ]
+    y = alt.Y(
+        "label:N",
+        sort=[row.label for row in rows],
+        title=None,
+        axis=alt.Axis(labelLimit=200, ticks=False, domain=False),
+    )
+    x = alt.X("estimate:Q", title=title, axis=alt.Axis(tickCount=5), scale=alt.Scale(zero=True))
+    chart, colour = alt.Chart(alt.NamedData("rows")), alt.Color("colour:N", scale=None)
+    zero = (
+        alt.Chart(alt.NamedData("zero"))
+        .mark_rule(color="var(--muted)", strokeDash=[3, 3])
+        .encode(x=alt.X("at:Q"))
+    )
+    bars = chart.mark_rule(strokeWidth=2).encode(
+        x=alt.X("low:Q", title=title), x2="high:Q", y=y, color=colour
+    )
+    dots = chart.mark_point(filled=True, size=60, opacity=1).encode(x=x, y=y, color=colour)
+    panel = alt.layer(zero, bars, dots).properties(width=_WIDTH, height=_ROW_HEIGHT * len(rows))
+    return draw([panel], {"rows": values, "zero": [{"at": 0}]}, prefix, alternative, spacing=0)

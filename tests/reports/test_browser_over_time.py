@@ -1,0 +1,71 @@
+"""The index and the page of a comparison in a real browser, narrow and wide, light and dark."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.change_page import write_change_page
+from reports.changes import changes_of
+from reports.index_page import write_index
+from reports.rules import judged, parse_rule
+from reports.summary import write_summary
+
+_spec = importlib.util.spec_from_file_location(
+    "chromium_tab", Path(__file__).with_name("test_browser.py")
+)
+assert _spec is not None
+assert _spec.loader is not None
+_module = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_module)
+browser = _module.browser
+
+
+@pytest.fixture(scope="module")
+def pages(lab_at: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    lab = lab_at(tmp_path_factory.mktemp("over time") / "results #1")
+    folders = [
+        lab.execution(f"2026110{number}T020000Z", repeats=2, samples=False)
+        for number in range(1, 4)
+    ]
+    for folder in folders:
+        write_summary(folder)
+        (folder / "report.html").write_text("<title>a report</title>")
+    changes = changes_of(folders[0], folders[2])
+    rulings = judged(changes, [parse_rule("accuracy:-1pp")])
+    return {
+        "index": write_index(lab.root),
+        "compare": write_change_page(changes, rulings, lab.root / "compare.html"),
+    }
+
+
+@pytest.mark.parametrize("page", ["index", "compare"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_page_fits_its_width_and_requests_only_itself(
+    browser: Any, pages: dict[str, Path], page: str, width: int
+) -> None:
+    browser.requested.clear()
+    browser.logged.clear()
+    browser.open(pages[page], width=width)
+    assert browser.value("document.documentElement.scrollWidth") <= width
+    assert set(browser.requested) == {pages[page].as_uri()}
+    assert browser.logged == []
+
+
+@pytest.mark.parametrize("page", ["index", "compare"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_drawings_follow_the_colour_scheme(
+    browser: Any, pages: dict[str, Path], page: str, *, dark: bool
+) -> None:
+    browser.open(pages[page], width=1440, dark=dark)
+    fill = browser.value("getComputedStyle(document.querySelector('svg text')).fill")
+    parts = [int(part) for part in fill.removeprefix("rgb(").removesuffix(")").split(",")]
+    assert (min(parts) > 128) is dark
+
+
+def test_a_link_of_the_index_opens_the_report(browser: Any, pages: dict[str, Path]) -> None:
+    browser.open(pages["index"], width=1440)
+    address = browser.value("document.querySelector('tbody a').href")
+    browser.call("Page.navigate", url=address)
+    assert browser.value("document.title") == "a report"
