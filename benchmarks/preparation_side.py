@@ -9,6 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.memory import rss_peak_bytes
+from lungbench.data.audit import ensure_audit
+from lungbench.data.dataset import PreparedData
+from lungbench.data.near_duplicates import stored_links
 from lungbench.data.prepare import prepare
 from lungbench.data.threads import map_in_threads
 from lungbench.settings import DataSettings
@@ -35,16 +38,42 @@ def pillow(folder: Path, image_size: int) -> None:
 SIDES: dict[str, Callable[[Path, int], None]] = {"lungbench": lungbench, "pillow": pillow}
 
 
-def main(side: str, folder: Path, image_size: int) -> None:
-    """Do the work once and print what it took as JSON."""
+def stages(folder: Path, image_size: int) -> dict[str, dict[str, float]]:
+    """Take each step of a preparation by itself; return what it took."""
+    beside, taken = folder.parent, {}
+    cache, out = beside / "cache", beside / "prepared"
+    settings = DataSettings(source=str(folder), image_size=image_size)
+    # The paper's split is the one that nobody is searched for.
+    leaky = settings.model_copy(update={"split": "paper"})
+    found: list[PreparedData] = []
+    steps: dict[str, Callable[[], object]] = {
+        "decode": lambda: found.append(prepare(leaky, cache=cache, out=out)),
+        "near-duplicates": lambda: stored_links(found[-1].pixels),
+        "split": lambda: found.append(prepare(settings, cache=cache, out=out)),
+        "audit": lambda: ensure_audit(out, found[-1]),
+    }
+    for name, step in steps.items():
+        taken[name] = timed(step)
+    return taken
+
+
+def timed(step: Callable[[], object]) -> dict[str, float]:
+    """Take a step; return its times, and the peak memory of this process until now."""
     began, cpu_began = time.perf_counter(), time.process_time()
-    SIDES[side](folder, image_size)
-    taken = {
+    step()
+    return {
         "wall_s": time.perf_counter() - began,
         "cpu_s": time.process_time() - cpu_began,
         "rss_peak_bytes": rss_peak_bytes(),
     }
-    print(json.dumps(taken))
+
+
+def main(side: str, folder: Path, image_size: int) -> None:
+    """Do the work once and print what it took as JSON."""
+    if side in SIDES:
+        print(json.dumps(timed(lambda: SIDES[side](folder, image_size))))
+    else:
+        print(json.dumps(stages(folder, image_size)))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import typer
 
 from flows.columns import columns
 from lungbench.errors import Refused
+from lungbench.foreign_text import as_cell, visible
 from lungbench.models import MODELS
 from lungbench.predict.diagnosis import Diagnosed, Diagnosis, diagnose
 from lungbench.record import RunRecord
@@ -22,7 +23,6 @@ Form = Literal["table", "json", "csv"]
 NOT_A_DEVICE = "Research use, not a medical device."
 
 _MOST_NAMED = 4  # of the files that are passed over
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def predict(
@@ -77,18 +77,17 @@ def notice(found: Diagnosis) -> str:
     return f"{NOT_A_DEVICE} {known}"
 
 
-def printable(text: object) -> str:
-    """Return a text whose characters can't move the cursor, on one line."""
-    line = str(text)
-    return line if line.isprintable() else ascii(line)[1:-1]
+def _shown(text: object) -> str:
+    """Return a file's name or what it says, on one line, without what could move the cursor."""
+    return visible(str(text))
 
 
 def _remarks(found: Diagnosis, page: Path | None) -> Iterator[str]:
     """Yield what else happened, for stderr."""
     for image in found.bad:
-        yield f"{printable(image.path)}: {printable(image.reason)}"
+        yield f"{_shown(image.path)}: {_shown(image.reason)}"
     if found.passed_over:
-        named = [printable(path) for path in found.passed_over[:_MOST_NAMED]]
+        named = [_shown(path) for path in found.passed_over[:_MOST_NAMED]]
         more = len(found.passed_over) - len(named)
         rest = [f"{more} more"] if more else []
         yield f"passed over, no images: {fmt.listed([*named, *rest])}"
@@ -108,13 +107,13 @@ def _as_table(found: Diagnosis) -> str:
         "image",
         "diagnosis",
         *(["calibrated"] if calibrated else []),
-        *map(printable, found.classes),
+        *map(_shown, found.classes),
         *(["flags"] if flagged else []),
     )
     rows = [
         (
-            printable(image.path),
-            printable(found.classes[image.predicted]),
+            _shown(image.path),
+            _shown(found.classes[image.predicted]),
             *([_sure(image)] if calibrated else []),
             *(f"{share:.4f}" for share in image.probabilities),
             *(["; ".join(image.flags)] if flagged else []),
@@ -184,7 +183,7 @@ def _known(record: RunRecord) -> str:
     right, tested = sum(row[n] for n, row in enumerate(confusion)), sum(map(sum, confusion))
     accuracy = fmt.share_with_interval(right / tested, wilson(right, tested))
     shown = f"accuracy {accuracy} on {fmt.plural(tested, 'test image')} (95% interval)"
-    return f"{printable(trained)}, {shown}."
+    return f"{_shown(trained)}, {shown}."
 
 
 def _calibrated(found: Diagnosis) -> str:
@@ -213,6 +212,5 @@ def _share(value: float | None) -> str | None:
 
 
 def _cell(value: object) -> str:
-    """Return a cell that a spreadsheet shows instead of computing it."""
-    text = str(value).encode(errors="backslashreplace").decode()
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    """Return a cell that a spreadsheet shows instead of computing it, in characters of UTF-8."""
+    return as_cell(str(value).encode(errors="backslashreplace").decode())

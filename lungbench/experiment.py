@@ -5,7 +5,7 @@ asked later, by the room that uses it.
 """
 
 from itertools import product
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -15,6 +15,7 @@ from lungbench.models import MODELS
 from lungbench.settings import (
     Augmentation,
     DataSettings,
+    DeliverySettings,
     MeasureSettings,
     ModelName,
     Preprocess,
@@ -24,6 +25,10 @@ from lungbench.settings import (
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Backend = Literal["tensorflow", "jax", "torch"]
 Pipeline = Literal["cached", "paper"]
+# As Prefect names them; one that looks like an option would be taken for one.
+PoolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$")]
+
+_KINDS = ("cpu", "gpu")
 
 
 class Matrix(Frozen):
@@ -117,14 +122,41 @@ class RunSpec(Frozen):
 
 
 class Experiment(Frozen):
-    """One experiment file, checked."""
+    """One experiment file, checked.
+
+    Attributes:
+        hosts: The work pool that trains on a device, by the device or its kind: `cpu`, `gpu`,
+            `gpu:0`. Empty is this host, for all.
+        delivery: How the runs of other hosts come back; None without such hosts.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     description: str = ""
     data: DataSettings = DataSettings()
     train: TrainSettings = TrainSettings()
     measure: MeasureSettings = MeasureSettings()
+    hosts: dict[str, PoolName] = Field(default_factory=dict)
+    delivery: DeliverySettings | None = None
     matrix: Matrix
+
+    @field_validator("hosts")
+    @classmethod
+    def _by_device(cls, hosts: dict[str, str]) -> dict[str, str]:
+        for key in hosts:
+            if key not in _KINDS:
+                Device.parse(key)
+        return hosts
+
+    @model_validator(mode="after")
+    def _hosts_for_every_device(self) -> Self:
+        if bool(self.hosts) != (self.delivery is not None):
+            raise ValueError("hosts and delivery belong together; expected both tables or none")
+        for device in self.matrix.devices if self.hosts else ():
+            if self.pool_of(device) is None:
+                raise ValueError(
+                    f'hosts names no work pool for {device}; expected e.g. {device.kind} = "lab"'
+                )
+        return self
 
     @model_validator(mode="after")
     def _images_large_enough(self) -> Self:
@@ -136,6 +168,10 @@ class Experiment(Frozen):
                     f"expected at least {smallest}, which {name} needs"
                 )
         return self
+
+    def pool_of(self, device: Device) -> str | None:
+        """Return the work pool that trains on a device; None is this host."""
+        return self.hosts.get(str(device), self.hosts.get(device.kind))
 
     def runs(self) -> tuple[RunSpec, ...]:
         """Expand the matrix, repeat by repeat so that slow drift hits every cell alike."""

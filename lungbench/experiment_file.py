@@ -123,7 +123,11 @@ def _with_absolute_paths(experiment: Experiment, folder: Path) -> Experiment:
             else {model: weights(value) for model, value in given.items()}
         }
     )
-    return experiment.model_copy(update={"data": data, "train": train})
+    delivery = experiment.delivery
+    if delivery and "://" not in delivery.location:
+        location = str(_anchored(delivery.location, folder))
+        delivery = delivery.model_copy(update={"location": location})
+    return experiment.model_copy(update={"data": data, "train": train, "delivery": delivery})
 
 
 def _anchored(path: str, folder: Path) -> Path:

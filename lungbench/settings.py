@@ -12,7 +12,9 @@ SYNTHETIC = "synthetic"
 
 SplitName = Literal["strict", "paper", "folders"]
 Preprocess = Literal["paper", "imagenet"]
+Exclusive = Literal["host", "device"]
 ClassName = Annotated[str, Field(min_length=1, max_length=100)]
+ColumnName = Annotated[str, Field(min_length=1)]
 Folders = Annotated[tuple[str, ...], Field(min_length=1)]
 GreyLevel = Annotated[float, Field(ge=0, le=255)]
 
@@ -26,6 +28,23 @@ def _known_model(name: object) -> str:
 ModelName = Annotated[str, BeforeValidator(_known_model)]
 
 
+class ColumnSettings(Frozen):
+    """What a manifest calls its columns; None looks for the names that are known.
+
+    Attributes:
+        path: Where the image lies; of several columns, the parts of its path in their order, such
+            as folder and file name.
+        label: Its class, or what `labels` makes one of.
+    """
+
+    path: ColumnName | Annotated[tuple[ColumnName, ...], Field(min_length=1)] | None = None
+    label: ColumnName | None = None
+    patient: ColumnName | None = None
+    split: ColumnName | None = None
+    view: ColumnName | None = None
+    collection: ColumnName | None = None
+
+
 class DataSettings(Frozen):
     """Which images, at which size, and how they are split.
 
@@ -34,6 +53,10 @@ class DataSettings(Frozen):
             those of the classes below; or a manifest, a CSV or TSV file of paths and labels.
         classes: The folders of each class, where they come from several collections; then there
             is no `source`.
+        columns: What a manifest calls its columns, where that isn't found out by itself.
+        labels: The class of each label of a manifest, where labels are many or long; rows with
+            other labels are passed over. Empty takes each label for a class.
+        views: The views of a manifest that are used, such as `PA`; empty is all.
         image_size: Height and width in pixels that every image is resized to.
         split: `strict` keeps train, validation and test disjoint, stratified by class, with all
             images of a patient and all near-duplicates in one of them. `paper` is the paper's
@@ -42,21 +65,28 @@ class DataSettings(Frozen):
         split_seed: Fixes which image goes where.
         validation_fraction: Share of each class kept for validation. With `test_fraction`, the
             paper's 20 % for testing and 80/20 of the rest, without its overlap (section III.B).
-            For `strict` alone.
-        test_fraction: Share of each class kept for testing; likewise.
+            For `strict`; and of each class's training images for `folders` where the source has
+            no validation folder, since those are then not trained on. `paper` has its own.
+        test_fraction: Share of each class kept for testing; for `strict` alone.
         kfold: Parts of a cross-validation, with `strict`: each part tests once, in a run of its
             own; None is none.
         per_class: Images of each class that are used, drawn with `split_seed`; the paper's are
             845. None is all.
         brightness: Least and greatest mean grey of an image that is used, 0 to 255; the paper's
             are 120 and 140 (section III.A). None is any.
-        most_unusable: Share of the images that may be unreadable before that is an error.
+        most_unusable: Share of the images found that may be unusable before that is an error:
+            damaged, too small or large, links that lead out of the source, or the same bytes under
+            two labels. What is no image, or is left out by `brightness` or `per_class`, doesn't
+            count.
         synthetic_per_class: Images drawn per class when the source is `synthetic`.
         synthetic_seed: Fixes every drawn image.
     """
 
     source: str = Field(SYNTHETIC, min_length=1)
     classes: dict[ClassName, Folders] = Field(default_factory=dict)
+    columns: ColumnSettings = ColumnSettings()
+    labels: dict[Annotated[str, Field(min_length=1)], ClassName] = Field(default_factory=dict)
+    views: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     image_size: int = Field(224, ge=16, le=1024)
     split: SplitName = "strict"
     split_seed: int = Field(0, ge=0, lt=2**32)
@@ -68,6 +98,16 @@ class DataSettings(Frozen):
     most_unusable: float = Field(0.1, ge=0, le=1)
     synthetic_per_class: int = Field(60, ge=5, le=100_000)
     synthetic_seed: int = Field(0, ge=0, lt=2**32)
+
+    @property
+    def of_manifest(self) -> tuple[str, ...]:
+        """The settings that say something of a manifest, by name."""
+        said = {
+            "columns": self.columns != ColumnSettings(),
+            "labels": self.labels,
+            "views": self.views,
+        }
+        return tuple(name for name, value in said.items() if value)
 
     @model_validator(mode="after")
     def _leave_images_to_train_on(self) -> Self:
@@ -86,6 +126,12 @@ class DataSettings(Frozen):
             raise ValueError(
                 f"classes names {next(iter(self.classes))} alone; expected two or more"
             )
+        if len(set(self.labels.values())) == 1:
+            raise ValueError(
+                f"labels makes {next(iter(self.labels.values()))} of all; expected two or more"
+            )
+        if self.of_manifest and (self.classes or self.source == SYNTHETIC):
+            raise ValueError(f"{self.of_manifest[0]} is of a manifest; expected one as data.source")
         if self.kfold and self.split != "strict":
             raise ValueError(f"kfold needs split = 'strict'; received {self.split!r}")
         if self.brightness and self.brightness[0] >= self.brightness[1]:
@@ -165,6 +211,8 @@ class MeasureSettings(Frozen):
             to end; after that it is killed, and its last checkpoint counts.
         timing_epochs: Steady epochs after which runs on a device are stopped, by device: their
             full time is predicted, and they give no diagnostic metrics.
+        exclusive: What a training owns while it lives: its whole host, or its `device` alone, so
+            that trainings on other devices of the host may run at the same time.
     """
 
     sample_interval_s: float = Field(1.0, ge=0.1, le=60)
@@ -174,8 +222,29 @@ class MeasureSettings(Frozen):
     exit_s: float = Field(60.0, gt=0)
     grace_s: float = Field(4.0, ge=0, le=3600)
     timing_epochs: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    exclusive: Exclusive = "host"
 
     @field_validator("timing_epochs")
     @classmethod
     def _by_device(cls, epochs: dict[str, int]) -> dict[str, int]:
         return {str(Device.parse(device)): count for device, count in epochs.items()}
+
+
+class DeliverySettings(Frozen):
+    """How the runs of other hosts come back; none of it decides what is trained.
+
+    Attributes:
+        location: What all hosts can reach: a folder that each mounts at the same path, or a URL
+            such as `s3://bucket/prefix`.
+        lost_after_s: A training whose host gives no sign for so long counts as lost, and waits in
+            its pool's queue again.
+        deadline_s: How long a work pool may give no sign; then its runs are interrupted, with that
+            reason, and the report is made without them.
+        allow_mixed: Whether hosts may have different versions of the packages that decide a
+            result. A report refuses speed-ups across versions all the same.
+    """
+
+    location: str = Field(min_length=1)
+    lost_after_s: float = Field(180.0, ge=1)
+    deadline_s: float = Field(86_400.0, gt=0)
+    allow_mixed: bool = False

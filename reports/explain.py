@@ -11,6 +11,7 @@ from pathlib import Path
 from lungbench import __version__
 from lungbench.errors import LungbenchError
 from lungbench.files import write_atomically
+from lungbench.foreign_text import visible
 from lungbench.predict.appearance import MOST_COLOUR, fence, least_likeness
 from lungbench.predict.card import Appearance, Quantiles
 from lungbench.predict.diagnosis import Diagnosed, Diagnosis
@@ -18,7 +19,7 @@ from reports import format as fmt
 from reports.blocks import Figure, Table, table
 from reports.calibrated import reliability_figure
 from reports.drawings.overlay import Overlay, overlay
-from reports.render import templates
+from reports.render import as_bytes, templates
 
 _READING = (
     "Left the image as it was decoded, right the same with a heat map: where the network's last "
@@ -112,8 +113,7 @@ def write_explanation(found: Diagnosis, notice: str, out: Path) -> Path:
     content = templates().get_template("explain.html.jinja").render(page=page)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        # A file name on disk may hold bytes that are no text; they are shown, not refused.
-        write_atomically(out, content.encode(errors="backslashreplace"))
+        write_atomically(out, as_bytes(content))
     except OSError as error:
         raise LungbenchError(
             "The page must be writable.", received=f"{out} ({error.strerror})"
@@ -127,8 +127,8 @@ def explanation(found: Diagnosis, notice: str, now: datetime) -> Explanation:
     appearance = found.card.appearance if found.card else None
     return Explanation(
         title=f"{fmt.plural(len(found.images), 'image')} explained",
-        subtitle=f"By {found.model}, SHA-256 {fmt.short_hash(found.sha256)}",
-        notice=notice,
+        subtitle=f"By {visible(str(found.model))}, SHA-256 {fmt.short_hash(found.sha256)}",
+        notice=visible(notice),
         reading=_READING,
         images=tuple(_explained(found, each) for each in found.images),
         reliability=reliability_figure(calibration) if calibration else None,
@@ -141,9 +141,9 @@ def explanation(found: Diagnosis, notice: str, now: datetime) -> Explanation:
 def _explained(found: Diagnosis, image: Diagnosed) -> Explained:
     at, facts = image.predicted, image.picture.facts if image.picture else None
     return Explained(
-        title=str(image.path),
+        title=visible(str(image.path)),
         size=f"{facts.width} by {facts.height} pixels, {facts.format}" if facts else fmt.MISSING,
-        diagnosis=found.classes[at],
+        diagnosis=visible(found.classes[at]),
         probability=_probability(image),
         pictures=overlay(image.picture, image.heat) if image.picture and image.heat else None,
         bars=tuple(_bars(found, image)),
@@ -167,7 +167,7 @@ def _bars(found: Diagnosis, image: Diagnosed) -> Iterator[Bar]:
     for at, (name, raw) in enumerate(zip(found.classes, image.probabilities, strict=True)):
         calibrated = image.calibrated[at] if image.calibrated else None
         yield Bar(
-            name=name,
+            name=visible(name),
             share=round(raw if calibrated is None else calibrated, 4),
             raw=fmt.share(raw),
             calibrated=None if calibrated is None else fmt.share(calibrated),
@@ -185,7 +185,7 @@ def _training(seen: Appearance) -> Table:
     rows.append(("Likeness to their mean, 16 by 16", low, middle, high, least))
     missing = (fmt.MISSING,) * 3
     rows.append(("Colour beside a tint, of 255", *missing, f"above {MOST_COLOUR:.0f}"))
-    stored = fmt.listed([f"{number:,} {mode}" for mode, number in seen.modes.items()])
+    stored = fmt.listed([f"{number:,} {visible(mode)}" for mode, number in seen.modes.items()])
     caption = f"{fmt.plural(seen.images, 'training image')}" + (
         f", stored as {stored}" if seen.modes else ""
     )

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from lungbench.checks import Asked, Check
 from lungbench.data.decode import UnreadableImage, examine_bytes, read_bytes
+from lungbench.data.file_table import IMAGE_SUFFIXES
+from lungbench.data.keras_files import ADVICE, PAPER, in_words, passed_over, suffix_of
 from lungbench.data.listing import FoundFile
 from lungbench.data.sources import is_drawn, source_of
 from lungbench.errors import LungbenchError
 from lungbench.experiment import Experiment
+from lungbench.guards.table import counted
 from lungbench.host import why_unusable
 from lungbench.models import MODELS
 from lungbench.weights import keras_models_folder, missing_weights
@@ -32,6 +35,16 @@ def data(asked: Asked) -> Iterator[Check]:
         yield Check("data", "fail", found, error.hint or "correct data.source.")
         return
     yield _looked_at(source.root, files)
+    if PAPER in asked.experiment.matrix.pipelines:
+        yield from _read_by_keras(files)
+
+
+def _read_by_keras(files: tuple[FoundFile, ...]) -> Iterator[Check]:
+    """Warn of what is called an image and what the paper's pipeline would pass over."""
+    paths = (file.path for file in files if not file.reason)
+    if left_out := passed_over(path for path in paths if suffix_of(path) in IMAGE_SUFFIXES):
+        found = f"{counted(left_out.total(), 'file')} that Keras passes over: {in_words(left_out)}"
+        yield Check("paper pipeline", "fail", found, ADVICE)
 
 
 def devices(asked: Asked) -> Iterator[Check]:

@@ -105,10 +105,10 @@ def ensure_audit(folder: Path, data: PreparedData, progress: Progress | None = N
         return present
     kept = data.pixels / f"audit-{_key(data, folder / IMAGES_FILE)}.json"
     found = _readable(kept)
-    if found is None:
-        found = audit(data, folder / IMAGES_FILE, progress)
-        _keep(kept, found)
     try:
+        if found is None:
+            found = audit(data, folder / IMAGES_FILE, progress)
+            _keep(kept, found)
         _write(folder / AUDIT_FILE, found)
     except OSError as error:
         raise Refused(

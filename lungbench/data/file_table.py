@@ -31,7 +31,7 @@ Outcome = ImageFacts | UnreadableImage
 Stamp = tuple[int, int, int]
 """A file's size in bytes, and its modification and change times in nanoseconds."""
 
-_IMAGE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     (".bmp", ".dcm", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 # Two kinds of records, as numpy and as `struct` have them.
@@ -328,7 +328,7 @@ class FileTable:
             facts = self._facts_of(position)
             grey = f"{facts.mean_grey:.1f}" if facts else ""
             return failure.reason.replace(MEAN_GREY, grey)
-        named_so = PurePosixPath(self.paths[position]).suffix.lower() in _IMAGE_SUFFIXES
+        named_so = PurePosixPath(self.paths[position]).suffix.lower() in IMAGE_SUFFIXES
         return failure.reason if failure.recognised or named_so else NOT_AN_IMAGE
 
 

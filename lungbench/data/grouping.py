@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungbench.data.file_table import FileTable
+from lungbench.data.index import Progress
 
 ALONE = -1
 
@@ -55,15 +56,20 @@ def connected(count: int, links: Iterable[NDArray[np.integer[Any]]]) -> NDArray[
     return first
 
 
-def alike_in(folder: Path, images: int) -> NDArray[np.int64]:
+def alike_in(folder: Path, images: int, progress: Progress | None = None) -> NDArray[np.int64]:
     """Return the near-duplicates among the images of a cache folder, searched for once.
+
+    Args:
+        folder: Holds the pixels.
+        images: How many.
+        progress: Told how many are looked at, once a step.
 
     Returns:
         A number for each image; those that show the same have the same one.
     """
     from lungbench.data import near_duplicates
 
-    return near_duplicates.groups_of(near_duplicates.stored_links(folder), images)
+    return near_duplicates.groups_of(near_duplicates.stored_links(folder, progress), images)
 
 
 def _copies(files: FileTable, chosen: NDArray[np.integer[Any]]) -> NDArray[np.int32] | None:

@@ -1,13 +1,14 @@
 """A manifest: a CSV or TSV file that names each image, its class and, where known, its patient.
 
 Paths are relative to the manifest's folder and stay below it. Columns are found by their names,
-in the words that public collections use; others are passed over. See docs/data.md.
+in the words that public collections use, or named by the experiment; others are passed over. See
+docs/data.md.
 """
 
 import csv
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from lungbench.data.listing import FoundFile, check_classes
 from lungbench.data.split_names import split_named
 from lungbench.data.walk import LEADS_OUT, Walk
 from lungbench.errors import DataError
+from lungbench.settings import ColumnSettings
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 
@@ -42,14 +44,43 @@ _UNKNOWN = frozenset(("", "-", "?", "n/a", "na", "nan", "none", "null", "unknown
 _MOST_NAMED = 5
 
 
-def manifest_files(path: Path) -> Iterator[FoundFile]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an experiment says of a manifest.
+
+    Attributes:
+        columns: What its columns are called.
+        labels: The class of each label; rows with others are passed over. Empty takes all as
+            classes.
+        views: Those that are used; empty is all.
+    """
+
+    columns: ColumnSettings = field(default_factory=ColumnSettings)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    views: tuple[str, ...] = ()
+
+    def takes(self, row: Mapping[str, str]) -> bool:
+        """Return whether a row is meant."""
+        known = not self.labels or row["label"] in self.labels
+        return known and (not self.views or row.get("view", "") in self.views)
+
+
+ANY = Wanted()
+
+
+def manifest_files(path: Path, wanted: Wanted = ANY) -> Iterator[FoundFile]:
     """Yield the files that a manifest names, by class and path.
+
+    Args:
+        path: The manifest.
+        wanted: What its columns are called, and which rows are meant.
 
     Raises:
         DataError: It can't be read, lacks a column, or has a row that can't be used; the first
-            such row is named by its line. Or files that it names are missing.
+            such row is named by its line. Or files that it names are missing, or it has no row
+            with a label or a view that is asked for.
     """
-    rows = _Rows(path)
+    rows = _Rows(path, wanted)
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
             found = sorted(rows.read(text.readline(), text), key=_by_class_and_parts)
@@ -61,6 +92,7 @@ def manifest_files(path: Path) -> Iterator[FoundFile]:
             hint="Check the path, or save it as CSV in UTF-8.",
         ) from None
     rows.check_all_there()
+    rows.check_all_met()
     if not found:
         raise DataError("A manifest must name images.", received=f"{path} without a row")
     check_classes(path, {file.class_name for file in found})
@@ -71,6 +103,11 @@ def _by_class_and_parts(file: FoundFile) -> tuple[str, str]:
     return file.class_name, file.path.replace("/", "\0")
 
 
+def _joined(cells: Sequence[str], places: Sequence[int]) -> str:
+    """Return what stands in one cell, or the path that several make."""
+    return "/".join(cells[place].strip() for place in places)
+
+
 @dataclass
 class _Rows:
     """The rows of one manifest.
@@ -78,11 +115,14 @@ class _Rows:
     Attributes:
         lines: Of each path, where it was named.
         missing: Files that aren't there, with their lines.
+        met: Each label and view that there is a row with.
     """
 
     manifest: Path
+    wanted: Wanted
     lines: dict[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    met: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._root = Path(os.path.abspath(self.manifest.parent))  # noqa: PTH100 - no links
@@ -100,8 +140,9 @@ class _Rows:
             line = reader.line_num + 1
             if len(cells) not in (0, len(names)):
                 raise self._wrong(line, f"{len(cells)} cells, where the header has {len(names)}")
-            if any(cells):
-                yield self._file({name: cells[at].strip() for name, at in places.items()}, line)
+            row = {name: _joined(cells, ats) for name, ats in places.items()} if any(cells) else {}
+            if row and self._takes(row):
+                yield self._file(row, line)
 
     def check_all_there(self) -> None:
         """Refuse a manifest that names missing files."""
@@ -115,24 +156,63 @@ class _Rows:
                 hint=f"Put them below {self._root}, or take their rows out.",
             )
 
+    def check_all_met(self) -> None:
+        """Refuse labels and views that are asked for and that no row has: they are misspelled."""
+        asked = {"labels": tuple(self.wanted.labels), "views": self.wanted.views}
+        for setting, words in asked.items():
+            there = sorted(word for of, word in self.met if of == setting)
+            if absent := [word for word in words if word not in there]:
+                raise DataError(
+                    f"The manifest must have a row with each of data.{setting}.",
+                    received=f"{self.manifest} without {absent[0]!r}",
+                    expected=f"some of {', '.join(map(repr, there[:_MOST_NAMED]))}"
+                    + (f" and {len(there) - _MOST_NAMED} more" if len(there) > _MOST_NAMED else ""),
+                    hint="Spell it as the manifest does, or take it out.",
+                )
+
+    def _takes(self, row: Mapping[str, str]) -> bool:
+        self.met |= {("labels", row["label"]), ("views", row.get("view", ""))}
+        return self.wanted.takes(row)
+
     def _delimiter(self, header: str) -> str:
         if self.manifest.suffix.lower() in (".tsv", ".tab"):
             return "\t"
         return max(_DELIMITERS, key=header.count)
 
-    def _places(self, names: list[str]) -> dict[str, int]:
-        """Return where the known columns stand."""
-        plain = ["".join(filter(str.isalnum, name.casefold())) for name in names]
-        places: dict[str, int] = {}
+    def _places(self, names: list[str]) -> dict[str, tuple[int, ...]]:
+        """Return where the columns stand: those that are named, else those that are known."""
+        places = {}
         for column, aliases in COLUMNS.items():
-            for alias in aliases:
-                if plain.count(alias) > 1:
-                    raise self._wrong(1, f"two columns {alias}")
-                if alias in plain:
-                    places.setdefault(column, plain.index(alias))
+            if named := getattr(self.wanted.columns, column):
+                parts = (named,) if isinstance(named, str) else named
+                places[column] = tuple(self._named(part, column, names) for part in parts)
+            elif (at := self._known(aliases, names)) is not None:
+                places[column] = (at,)
         if any(column not in places for column in _NEEDED):
             raise self._wrong(1, f"the columns {', '.join(names) or 'none'}", _EXPECTED)
+        if self.wanted.views and "view" not in places:
+            raise self._wrong(1, "no column view, which data.views needs")
         return places
+
+    def _named(self, name: str, column: str, names: list[str]) -> int:
+        """Return where a column stands that the experiment names."""
+        there = [each.strip() for each in names]
+        if there.count(name) != 1:
+            raise DataError(
+                "Each of data.columns must be a column of the manifest.",
+                received=f"{column} = {name!r}, {there.count(name)} times in {self.manifest}",
+                expected=f"one of {', '.join(map(repr, there))}",
+                hint="Spell it as the header line does.",
+            )
+        return there.index(name)
+
+    def _known(self, aliases: Sequence[str], names: list[str]) -> int | None:
+        """Return where a column stands by the names that are known; None where there is none."""
+        plain = ["".join(filter(str.isalnum, name.casefold())) for name in names]
+        for alias in aliases:
+            if plain.count(alias) > 1:
+                raise self._wrong(1, f"two columns {alias}")
+        return next((plain.index(alias) for alias in aliases if alias in plain), None)
 
     def _file(self, row: Mapping[str, str], line: int) -> FoundFile:
         path, label, split = self._path(row["path"], line), row["label"], row.get("split", "")
@@ -143,7 +223,7 @@ class _Rows:
         patient = row.get("patient", "")
         return FoundFile(
             path=path,
-            class_name=label,
+            class_name=self.wanted.labels.get(label, label),
             patient=None if patient.casefold() in _UNKNOWN else patient,
             split=split_named(split),
             view=row.get("view") or None,

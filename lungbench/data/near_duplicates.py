@@ -3,7 +3,7 @@
 A perceptual hash finds who may be alike, and laying the images upon each other decides: a hundred
 thousand patients make five thousand million pairs, and the hashes of the most alike of these come
 as close as those of copies. The limits were measured, see docs/decisions.md; so was the difference
-hash, which lets a hundred times as many pairs of different patients through where it finds as many
+hash, which lets fifteen times as many pairs of different patients through where it finds as many
 copies.
 """
 
@@ -14,22 +14,24 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from lungbench.data.hamming import pairs_within
+from lungbench.data.hamming import distances, near_pairs
 from lungbench.data.index import Progress
 from lungbench.data.likeness import same_picture
 from lungbench.data.perceptual_hash import perceptual_hashes
 from lungbench.data.pixel_file import Images, open_pixels
 from lungbench.data.staging import new_file
+from lungbench.data.thumbnails import Thumbnails
 
-VERSION = 1
+VERSION = 2
 """Changes whenever the same pixels would be linked otherwise."""
 
 MOST_BITS = 66
-"""Of 256. Of copies that are cropped by 2 % on every side, 1 % differ in more."""
+"""Of 254. Of copies that are cropped by 2 % on every side, 1 % differ in more."""
 
-FEWEST_BITS = 12
-"""No copy that was only saved again or resized differs in more."""
+FEWEST_BITS = 14
+"""No copy that was only saved again or resized, of those measured, differs in more."""
 
 _MOST_LOOKED_AT = 100_000
 _MOST_LOOKED_AT_PER_IMAGE = 4
@@ -41,48 +43,51 @@ NO_LINKS: NDArray[np.int64] = np.zeros((0, 3), dtype=np.int64)
 Alike = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 
 
-def links(pixels: Images, progress: Progress | None = None) -> NDArray[np.int64]:
+def links(
+    pixels: Images, progress: Progress | None = None, folder: Path | None = None
+) -> NDArray[np.int64]:
     """Return which images show the same picture, as the fewest pairs that hold each group together.
 
     Args:
         pixels: The images.
-        progress: Told how many images are hashed, then how many are compared with all others as
-            they are, then in a mirror; each of how many.
+        progress: Told how many images are reduced, then how many are compared with all others;
+            each of how many.
+        folder: Where there is room for 1 KiB an image for a while; None takes memory.
 
     Returns:
         Positions of two images, the smaller first, and whether one is the other's mirror image,
         0 or 1: link x 3.
+
+    Raises:
+        OSError: The disk is full.
     """
     forest = _Forest(len(pixels))
-    hashes, in_a_mirror = perceptual_hashes(pixels, progress)
-    most_bits = selective_bits(hashes)
-    for mirrored, others in enumerate((hashes, in_a_mirror)):
-        alike = partial(same_picture, pixels, mirrored=bool(mirrored))
-        for pairs in pairs_within(hashes, most_bits, others, progress):
-            forest.grow(pairs, alike, mirrored)
+    small = Thumbnails.of(pixels, progress, folder)
+    hashes = perceptual_hashes(small)
+    # The products are small: on cores that others use too, threads wait for each other longer
+    # than one alone takes.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for pairs in near_pairs(hashes, selective_bits(hashes), progress):
+            for mirrored in (0, 1):
+                alike = partial(same_picture, pixels, small, mirrored=bool(mirrored))
+                forest.grow(pairs[pairs[:, 2] == mirrored, :2], alike, mirrored)
     return np.array(forest.links, dtype=np.int64).reshape(-1, 3)
 
 
 def selective_bits(hashes: NDArray[np.uint8]) -> int:
     """Return how many bits copies may differ in so that few other pairs have to be looked at.
 
-    That is `MOST_BITS`, but for a large set of images that are all alike, as drawn ones are: of
-    those, one pair in twenty is within it. What such a set hides is a copy that was cropped.
+    That is `MOST_BITS`, but for a large set, whose pairs grow with its square, and for one of
+    images that are all alike. What such a set hides is a copy that was cropped.
     """
     images = len(hashes)
     some = hashes[:: max(1, images // _SAMPLE)]
-    near = [_different_bits(some, pairs) for pairs in pairs_within(some, MOST_BITS)]
+    near = [distances(some, pairs) for pairs in near_pairs(some, MOST_BITS)]
     bits = np.concatenate([*near, np.zeros(0, dtype=np.int64)])
     expected = np.cumsum(np.bincount(bits[bits > FEWEST_BITS], minlength=MOST_BITS + 1))
     most = max(_MOST_LOOKED_AT, _MOST_LOOKED_AT_PER_IMAGE * images)
     within = np.flatnonzero(expected * (images / max(1, len(some))) ** 2 <= most)
     return max(FEWEST_BITS, int(within[-1]))
-
-
-def _different_bits(hashes: NDArray[np.uint8], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    one, other = hashes[pairs.T]
-    bits: NDArray[np.int64] = np.bitwise_count(one ^ other).sum(axis=1, dtype=np.int64)
-    return bits
 
 
 def stored_links(folder: Path, progress: Progress | None = None) -> NDArray[np.int64]:
@@ -94,6 +99,7 @@ def stored_links(folder: Path, progress: Progress | None = None) -> NDArray[np.i
 
     Raises:
         DataError: The pixels can't be read.
+        OSError: The disk is full.
     """
     kept = folder / f"alike-v{VERSION}.npy"
     with contextlib.suppress(OSError, EOFError, ValueError):
@@ -101,7 +107,7 @@ def stored_links(folder: Path, progress: Progress | None = None) -> NDArray[np.i
         if found.ndim == 2 and found.shape[1] == 3:  # noqa: PLR2004 - see `links`
             return found
     with open_pixels(folder) as pixels:
-        found = links(pixels, progress)
+        found = links(pixels, progress, folder)
     with contextlib.suppress(OSError), new_file(kept) as temporary, temporary.open("wb") as file:
         np.save(file, found)
     return found

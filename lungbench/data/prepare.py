@@ -83,8 +83,9 @@ def prepare(
         settings: Which images, at which size, split how.
         cache: Folder of the decoded pixels and drawn images; made if absent.
         out: Folder that gets `data.json` and `data_images.csv`; made if absent.
-        progress: Told how many images are drawn, then how many files are decoded, each of how
-            many; not called for what the cache holds.
+        progress: Told how many images are drawn, how many files are decoded and how many images
+            are looked at for near-duplicates, one after the other, each of how many; not called
+            for what the cache holds.
 
     Raises:
         DataError: The images can't be used as asked.
@@ -146,7 +147,8 @@ def _used(settings: DataSettings, cache: Path, progress: Progress | None) -> _Us
         leave_out_undrawn(files, rows[chosen], of_these)
         chosen[chosen] = of_these
     positions = rows[chosen]
-    groups = _groups(settings, files, positions, pixels, chosen)
+    alike = _alike(settings, pixels, len(chosen), progress)
+    groups = _groups(settings, files, positions, None if alike is None else alike[chosen])
     images = _images(files, positions, settings.split_seed, groups)
     division = divide(settings, images, (files.split(each) for each in positions.data))
     return _Used(
@@ -160,20 +162,23 @@ def _used(settings: DataSettings, cache: Path, progress: Progress | None) -> _Us
     )
 
 
+def _alike(
+    settings: DataSettings, pixels: Path, images: int, progress: Progress | None
+) -> NDArray[np.int32] | None:
+    """Return which of all images show the same; None where nobody needs to look."""
+    if settings.split != "strict" or is_drawn(settings):  # drawn: each of another person
+        return None
+    return alike_in(pixels, images, progress).astype(np.int32)
+
+
 def _groups(
     settings: DataSettings,
     files: FileTable,
     positions: NDArray[np.int32],
-    pixels: Path,
-    chosen: NDArray[np.bool_],
+    alike: NDArray[np.int32] | None,
 ) -> NDArray[np.int32] | None:
     """Return which images stay together; None where only copies do."""
-    if settings.split != "strict":
-        return None
-    if is_drawn(settings):  # each of another person
-        return groups_of(files, positions, None)
-    alike = alike_in(pixels, len(chosen)).astype(np.int32)
-    return groups_of(files, positions, alike[chosen])
+    return groups_of(files, positions, alike) if settings.split == "strict" else None
 
 
 def _images(

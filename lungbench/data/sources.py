@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lungbench.data.listing import FoundFile, found_files, is_text
-from lungbench.data.manifest import SUFFIXES, manifest_files
+from lungbench.data.manifest import ANY, SUFFIXES, Wanted, manifest_files
 from lungbench.data.mapping import mapped_files, place_of, root_of
 from lungbench.errors import DataError
 from lungbench.settings import SYNTHETIC, DataSettings
@@ -41,11 +41,24 @@ def source_of(settings: DataSettings) -> Source:
     """
     if settings.classes:
         return Source(root_of(settings.classes), mapped_files(settings.classes))
-    return source_at(Path(settings.source).expanduser())
+    path = Path(settings.source).expanduser()
+    wanted = Wanted(settings.columns, settings.labels, settings.views)
+    if settings.of_manifest and path.is_dir():
+        raise DataError(
+            "What is said of a manifest needs one as data.source.",
+            received=f"data.{settings.of_manifest[0]} for {path}, a folder",
+            expected=f"a file whose name ends in {', '.join(SUFFIXES[:2])}",
+            hint=f"Name the manifest, or take data.{settings.of_manifest[0]} out.",
+        )
+    return source_at(path, wanted)
 
 
-def source_at(path: Path) -> Source:
+def source_at(path: Path, wanted: Wanted = ANY) -> Source:
     """Return the source that one path names: a folder, or a manifest.
+
+    Args:
+        path: Where it lies.
+        wanted: Of a manifest, what its columns are called and which rows are meant.
 
     Raises:
         DataError: See `source_of`.
@@ -65,7 +78,7 @@ def source_at(path: Path) -> Source:
             expected=f"a folder, or a file whose name ends in {', '.join(SUFFIXES[:2])}",
             hint="Check data.source.",
         )
-    return Source(path.parent, manifest_files(path))
+    return Source(path.parent, manifest_files(path, wanted))
 
 
 def text_of(settings: DataSettings) -> str:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from lungbench.data.audit import AUDIT_FILE, ensure_audit
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.data.images_csv import IMAGES_FILE
+from lungbench.data.keras_files import check_keras_reads
 from lungbench.data.prepare import prepare
 from lungbench.data.sources import look
 from lungbench.errors import (
@@ -149,12 +150,18 @@ class Execution:
                 data = prepare(settings, cache=self.cache, out=self.folder, progress=progress)
             else:
                 data = PreparedData.read(path)
+            check_keras_reads(data, self.experiment.matrix.pipelines)
             ensure_audit(self.folder, data, progress)
         except LungbenchError:
-            if fresh and not (self.folder / "runs").exists():
-                shutil.rmtree(self.folder, ignore_errors=True)
+            if fresh:
+                self.remove_if_not_begun()
             raise
         return data
+
+    def remove_if_not_begun(self) -> None:
+        """Remove an execution that was refused before any of its runs."""
+        if not (self.folder / "runs").exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def remaining(self) -> tuple[RunSpec, ...]:
         """Return the runs that have no result, failed and skipped ones too, in their order."""
@@ -232,12 +239,14 @@ def preflight(experiment: Experiment, results: Path, host: Host) -> None:
 
 
 def check_host(experiment: Experiment, host: Host) -> None:
-    """Refuse to train where nothing could be trained.
+    """Refuse to train where nothing could be trained; other hosts are asked themselves.
 
     Raises:
         DeviceUnavailable: None of the runs has its device on this host.
         WeightsUnavailable: Pretrained weights can't be had.
     """
+    if experiment.hosts:  # each of those looks at its own share
+        return
     reasons = why_unusable(experiment.matrix, host)
     if all(reasons):
         raise DeviceUnavailable(

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import preparation
 from benchmarks.image_folder import image_count, image_folder, prepared
 from benchmarks.preparation import add_images, originals
 from lungbench.data.decode import decode
+from lungbench.data.hamming import distances, near_pairs
+from lungbench.data.near_duplicates import MOST_BITS
+from lungbench.data.perceptual_hash import hashed
 
 
 @pytest.fixture
@@ -60,15 +62,14 @@ def test_written_variations_all_differ_and_a_larger_set_holds_the_smaller(tmp_pa
     assert small.items() <= large.items()
 
 
-def test_beyond_what_is_drawn_pictures_come_again_as_other_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preparation, "_PICTURES", 6)
+def test_written_variations_lie_as_far_apart_as_films_do(tmp_path: Path) -> None:
     folder = tmp_path / "images"
-    add_images(originals(tmp_path / "originals"), folder, 20, side=32)
-    files = sorted(folder.glob("*/*"), key=lambda path: path.name)
-    assert len({path.read_bytes() for path in files}) == 20
-    for number, path in enumerate(files):
-        again = files[number % 6]
-        assert path.parent == again.parent
-        np.testing.assert_array_equal(decode(path, 32).pixels, decode(again, 32).pixels)
+    add_images(originals(tmp_path / "originals"), folder, 300, side=96)
+    squares = np.stack([decode(path, 32).pixels for path in sorted(folder.glob("*/*"))])
+    hashes = hashed(squares)
+    pairs = np.concatenate(list(near_pairs(hashes, 254)))
+    bits = distances(hashes, pairs)
+    # Of 720 films: mean 119.9, standard deviation 10.8, 20 of 517,680 pairs within the limit.
+    assert 115 < bits.mean() < 127
+    assert 8 < bits.std() < 14
+    assert (bits <= MOST_BITS).mean() < 1e-3

@@ -76,3 +76,50 @@ def test_images_are_as_large_as_the_most_demanding_network_needs() -> None:
     matrix = Matrix(models=("cnn10", "inceptionv3"), devices=("cpu",))
     with pytest.raises(ValidationError, match="at least 75, which inceptionv3 needs"):
         Experiment(name="x", matrix=matrix, data=DataSettings(image_size=64))
+
+
+def far(hosts: dict[str, str], devices: tuple[str, ...] = ("cpu", "gpu:0", "gpu:1")) -> Experiment:
+    return Experiment.model_validate(
+        {
+            "name": "far",
+            "hosts": hosts,
+            "delivery": {"location": "/srv/lungbench"} if hosts else None,
+            "matrix": {"models": ["cnn10"], "devices": devices},
+        }
+    )
+
+
+def test_a_device_trains_on_its_own_work_pool_or_on_its_kinds() -> None:
+    experiment = far({"cpu": "cpu-lab", "gpu": "gpu-lab", "gpu:1": "other lab"})
+    pools = [experiment.pool_of(device) for device in experiment.matrix.devices]
+    assert pools == ["cpu-lab", "gpu-lab", "other lab"]
+    here = far({})
+    assert [here.pool_of(device) for device in here.matrix.devices] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "complaint"),
+    [
+        ({"cpu": "lab"}, "hosts names no work pool for gpu:0"),
+        ({"cpu": "lab", "gpu:x": "lab"}, "'gpu:x' is no device"),
+        ({"cpu": "--option", "gpu": "lab"}, "hosts.cpu"),
+    ],
+)
+def test_hosts_that_leave_a_device_out_or_name_none_are_refused(
+    hosts: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        far(hosts)
+
+
+def test_hosts_and_delivery_belong_together() -> None:
+    values = far({"cpu": "lab", "gpu": "lab"}).model_dump(mode="json")
+    with pytest.raises(ValidationError, match="belong together"):
+        Experiment.model_validate(values | {"delivery": None})
+    with pytest.raises(ValidationError, match="belong together"):
+        Experiment.model_validate(values | {"hosts": {}})
+
+
+def test_where_a_run_trains_is_no_part_of_what_it_is() -> None:
+    hosts = {"cpu": "cpu-lab", "gpu": "gpu-lab"}
+    assert far(hosts).runs() == far({}).runs()

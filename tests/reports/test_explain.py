@@ -179,6 +179,16 @@ def test_a_name_that_is_no_text_is_shown(written: Written) -> None:
     assert "a\\udcff.png" in html
 
 
+def test_marks_that_turn_the_direction_of_reading_are_shown_as_what_they_are(
+    written: Written,
+) -> None:
+    image = diagnosed(path=Path("a\u202egnp.exe"))
+    html, _ = written(found(images=(image,), classes=("x\u202ey", "normal")))
+    assert "\u202e" not in html
+    assert "a\\u202egnp.exe" in html
+    assert "x\\u202ey" in html
+
+
 def test_a_page_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(LungbenchError, match="The page must be writable"):

@@ -114,5 +114,5 @@ def test_near_duplicates_are_asked_for_where_the_pixels_lie(
     from lungbench.data.grouping import alike_in
 
     links = np.array([[0, images - 1, 0]]) if images > 1 else np.zeros((0, 3), dtype=np.int64)
-    monkeypatch.setattr(near_duplicates, "stored_links", lambda _: links)
+    monkeypatch.setattr(near_duplicates, "stored_links", lambda *_: links)
     assert alike_in(tmp_path, images).tolist() == [0, 1, 0][:images]  # type: ignore[arg-type]

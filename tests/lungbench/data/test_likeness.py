@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from lungbench.data.likeness import SAME_PICTURE, likeness, resized, same_picture
+from lungbench.data.likeness import SAME_PICTURE, likeness, same_picture
 from lungbench.data.synthetic import draw
+from lungbench.data.thumbnails import Thumbnails
 
 SIZE = 128
 
@@ -58,20 +59,30 @@ def test_a_negative_is_no_copy(film: Image.Image) -> None:
 def test_two_blank_images_are_alike_and_neither_is_like_a_picture(film: Image.Image) -> None:
     black, white = np.zeros((SIZE, SIZE), np.uint8), np.full((SIZE, SIZE), 255, np.uint8)
     pixels = np.stack([black, white, square(film)])
-    pairs = np.array([[0, 1], [0, 2], [1, 2]])
-    assert same_picture(pixels, pairs).tolist() == [True, False, False]
+    small, pairs = Thumbnails.of(pixels), np.array([[0, 1], [0, 2], [1, 2]])
+    assert same_picture(pixels, small, pairs).tolist() == [True, False, False]
 
 
 def test_pairs_are_judged_one_by_one_however_many_there_are(film: Image.Image) -> None:
     copy, other = square(shifted(film)), square(Image.fromarray(255 - np.asarray(film)))
     pixels = np.stack([square(film), copy, other, copy[:, ::-1]])
-    pairs = np.array([[0, 1], [0, 2], [0, 3], [1, 2]] * 50)
-    assert same_picture(pixels, pairs).tolist() == [True, False, False, False] * 50
-    assert same_picture(pixels, pairs, mirrored=True).tolist() == [False, False, True, False] * 50
+    small, pairs = Thumbnails.of(pixels), np.array([[0, 1], [0, 2], [0, 3], [1, 2]] * 50)
+    assert same_picture(pixels, small, pairs).tolist() == [True, False, False, False] * 50
+    assert (
+        same_picture(pixels, small, pairs, mirrored=True).tolist()
+        == [False, False, True, False] * 50
+    )
+
+
+def test_where_no_pair_is_alike_none_is_said_to_be(film: Image.Image) -> None:
+    pixels = np.stack([square(film), 255 - square(film)])
+    assert same_picture(pixels, Thumbnails.of(pixels), np.array([[0, 1]])).tolist() == [False]
 
 
 def test_no_pair_is_no_answer(film: Image.Image) -> None:
-    assert same_picture(square(film)[None], np.zeros((0, 2), np.int64)).shape == (0,)
+    pixels = square(film)[None]
+    none = np.zeros((0, 2), np.int64)
+    assert same_picture(pixels, Thumbnails.of(pixels), none).shape == (0,)
 
 
 def test_the_limit_lies_above_all_pairs_of_different_people_that_were_drawn() -> None:
@@ -80,7 +91,3 @@ def test_the_limit_lies_above_all_pairs_of_different_people_that_were_drawn() ->
     pixels = np.stack([square(grey) for grey in greys])
     one, other = np.triu_indices(len(pixels), 1)
     assert likeness(pixels[one], pixels[other]).max() < SAME_PICTURE
-
-
-def test_a_resized_image_of_one_grey_stays_so() -> None:
-    assert resized([np.full((50, 50), 9, np.uint8)], 32).tolist() == [[[9] * 32] * 32]

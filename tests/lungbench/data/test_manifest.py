@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from lungbench.data.listing import FoundFile
-from lungbench.data.manifest import manifest_files
+from lungbench.data.manifest import Wanted, manifest_files
 from lungbench.errors import DataError
+from lungbench.settings import ColumnSettings
 
 
 @pytest.fixture
@@ -156,3 +157,58 @@ def test_the_manifests_of_the_real_sets_are_read(xrays: Path) -> None:
     with (xrays / "lung3" / "manifest.csv").open(newline="") as text:
         named = [row["patientid"] for row in csv.DictReader(text) if row["patientid"]]
     assert len(patients) == len(set(patients)) == len(named) > 0
+
+
+TABLE = (
+    "folder,name,what,how\na,1.png,Pneumonia/COVID-19,PA\na,2.png,No Finding,AP\nb,1.png,CT,Axial\n"
+)
+NAMED = ColumnSettings(path=("folder", "name"), label="what", view="how")
+LABELS = {"Pneumonia/COVID-19": "covid", "No Finding": "normal"}
+
+
+def wanted_of(folder: Path, wanted: Wanted) -> list[tuple[str, str]]:
+    (folder / "m.csv").write_text(TABLE)
+    files = manifest_files(folder / "m.csv", wanted)
+    return [(file.path, file.class_name) for file in files]
+
+
+def test_columns_and_labels_may_be_named_and_other_labels_are_passed_over(folder: Path) -> None:
+    found = wanted_of(folder, Wanted(NAMED, LABELS))
+    assert found == [("a/1.png", "covid"), ("a/2.png", "normal")]
+
+
+def test_several_labels_may_be_one_class(folder: Path) -> None:
+    found = wanted_of(folder, Wanted(NAMED, {**LABELS, "CT": "normal"}))
+    assert [name for _, name in found] == ["covid", "normal", "normal"]
+
+
+def test_only_the_views_asked_for_are_used(folder: Path) -> None:
+    found = wanted_of(folder, Wanted(NAMED, views=("PA", "AP")))
+    assert [path for path, _ in found] == ["a/2.png", "a/1.png"]  # by class
+
+
+def test_files_of_rows_that_are_passed_over_need_not_be_there(folder: Path) -> None:
+    (folder / "b/1.png").unlink()
+    assert len(wanted_of(folder, Wanted(NAMED, LABELS))) == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "line"),
+    [
+        (Wanted(ColumnSettings(path="file", label="what")), "path = 'file'"),
+        (Wanted(ColumnSettings(path="name", label="What")), "'folder', 'name', 'what', 'how'"),
+        (Wanted(NAMED, {**LABELS, "Covid": "covid"}), "without 'Covid'"),
+        (Wanted(NAMED, LABELS, ("PA", "Lateral")), "without 'Lateral'"),
+        (
+            Wanted(ColumnSettings(path=("folder", "name"), label="what"), views=("PA",)),
+            "data.views",
+        ),
+    ],
+)
+def test_what_the_manifest_does_not_have_is_named_in_a_line(
+    folder: Path, wanted: Wanted, line: str
+) -> None:
+    with pytest.raises(DataError) as refused:
+        wanted_of(folder, wanted)
+    assert line in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -111,7 +111,8 @@ def test_a_second_call_decodes_nothing_and_says_the_same(prepared: Prepare) -> N
     told: list[int] = []
     first = prepared(progress=lambda done, _: told.append(done))
     assert prepared(progress=lambda done, _: told.append(-done)) == first
-    assert told == list(range(1, 21))
+    assert told[:20] == list(range(1, 21))  # decoded; then looked at for near-duplicates
+    assert min(told) > 0
 
 
 def test_another_split_of_the_same_pixels_decodes_nothing(prepared: Prepare) -> None:
@@ -138,7 +139,7 @@ def test_these_files_have_the_fingerprint_and_pixels_that_they_always_had(
     # Both hashes are what the first code gave, which read every file twice and wrote the rows in
     # their final order at once, knew no groups, and decoded these files as the present one does.
     monkeypatch.setattr(prepare_module, "DECODER_VERSION", 1)
-    monkeypatch.setattr(prepare_module, "alike_in", lambda _, images: np.arange(images))
+    monkeypatch.setattr(prepare_module, "alike_in", lambda _, images, __: np.arange(images))
     for number in range(30):
         path = tmp_path / "pgm" / f"class {number % 3}" / f"{29 - number}.pgm"
         path.parent.mkdir(parents=True, exist_ok=True)
