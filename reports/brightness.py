@@ -20,18 +20,31 @@ _READING = (
 
 def brightness_figure(found: Overview) -> Figure:
     """Draw the mean greys of all classes together, and of the first ones each."""
-    limits = found.brightness or PAPER_BRIGHTNESS
-    whose = "the range that was asked for" if found.brightness else "the paper's range"
+    return greys_figure(found.histograms, found.brightness)
+
+
+def greys_figure(
+    histograms: Sequence[Histogram],
+    asked: tuple[float, float] | None,
+    prefix: str = "brightness",
+) -> Figure:
+    """Draw histograms of mean greys, those of all classes together first.
+
+    Args:
+        histograms: One a class, at least one.
+        asked: The range that was kept; None marks the paper's.
+        prefix: Makes the ids inside unique on the page.
+    """
+    limits = asked or PAPER_BRIGHTNESS
+    whose = "the range that was asked for" if asked else "the paper's range"
     described = f"{whose}, {limits_text(limits)}"
-    whole = [("all classes", _together(found.histograms))]
-    single = [
-        (shortened(each.name, _LONGEST_NAME), each) for each in found.histograms[:_MOST_HISTOGRAMS]
-    ]
-    panels = [*_panels(whole, limits, "brightness-all"), *_panels(single, limits, "brightness")]
+    whole = [("all classes", _together(histograms))]
+    single = [(shortened(each.name, _LONGEST_NAME), each) for each in histograms[:_MOST_HISTOGRAMS]]
+    panels = [*_panels(whole, limits, f"{prefix}-all"), *_panels(single, limits, prefix)]
     return Figure(
         reading=_READING.format(levels=BIN_LEVELS, limits=described),
         panels=tuple(panels),
-        table=_bars_table(found.histograms),
+        table=_bars_table(histograms),
         legend=(
             LegendEntry(KEPT, "kept"),
             LegendEntry(DISCARDED, "discarded"),

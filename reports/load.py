@@ -15,6 +15,7 @@ from lungbench.executions.execution import EXPERIMENT_FILE
 from lungbench.experiment import Experiment
 from lungbench.job import LOG_FILE
 from lungbench.record import RECORD_FILE, RunRecord, Status, read_record
+from reports.images import FoundImages, SkippedImage, read_images
 
 _LOG_TAIL_LINES = 15
 _LOG_TAIL_BYTES = 16_384
@@ -46,14 +47,6 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class SkippedImage:
-    """One image file that was found and not used."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Results:
     """Everything one execution folder says.
 
@@ -61,7 +54,7 @@ class Results:
         folder: Where it lies.
         experiment: What was asked for; None where `experiment.json` can't be read.
         data: What was trained on; None where `data.json` can't be read.
-        skipped_images: The image files that could not be used.
+        images: The image files that were found; nothing where their table can't be read.
         runs: The readable records, sorted by folder name.
         failures: Every run without a result, with its reason.
         notes: What could not be read, one sentence each.
@@ -71,7 +64,7 @@ class Results:
     folder: Path
     experiment: Experiment | None
     data: PreparedData | None
-    skipped_images: tuple[SkippedImage, ...]
+    images: FoundImages
     runs: tuple[Run, ...]
     failures: tuple[Failure, ...]
     notes: tuple[str, ...]
@@ -81,6 +74,11 @@ class Results:
     def name(self) -> str:
         """The experiment's name and when it was started, as the folder is called."""
         return f"{self.experiment.name} {self.folder.name}" if self.experiment else self.folder.name
+
+    @property
+    def skipped_images(self) -> tuple[SkippedImage, ...]:
+        """The image files that could not be used, or were not asked for."""
+        return self.images.skipped
 
     @property
     def completed(self) -> tuple[Run, ...]:
@@ -110,7 +108,7 @@ def load(results: Path) -> Results:
         folder=folder,
         experiment=experiment,
         data=data,
-        skipped_images=_skipped_images(folder, notes),
+        images=_images(folder, notes),
         runs=runs,
         failures=(
             *(_unfinished(run) for run in runs if run.record.status != "completed"),
@@ -175,18 +173,12 @@ def _audit(folder: Path, notes: list[str]) -> Audit | None:
     return None
 
 
-def _skipped_images(folder: Path, notes: list[str]) -> tuple[SkippedImage, ...]:
-    """Return the rows of `data_images.csv` that were not kept."""
+def _images(folder: Path, notes: list[str]) -> FoundImages:
     try:
-        with (folder / IMAGES_FILE).open(newline="", encoding="utf-8", errors="replace") as file:
-            return tuple(
-                SkippedImage(row.get("path") or "", row.get("reason") or "no reason given")
-                for row in csv.DictReader(file)
-                if (row.get("kept") or "").strip().lower() in ("0", "no", "false")
-            )
+        return read_images(folder / IMAGES_FILE)
     except (OSError, csv.Error):
         notes.append(f"{IMAGES_FILE} is missing, so skipped images can't be named.")
-    return ()
+    return FoundImages()
 
 
 def _runs(folder: Path) -> tuple[tuple[Run, ...], tuple[Failure, ...]]:

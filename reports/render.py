@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lungbench.errors import LungbenchError
 from lungbench.files import write_atomically
+from reports.comfort import comfort
 from reports.load import load
 from reports.redaction import redacted, with_numbered_hosts
 from reports.view import Page, page
@@ -17,13 +18,16 @@ _DIRECTIONS = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x2
 _SPELLED_OUT = {code: f"\\u{code:04x}" for code in (*_CONTROLS, *_DIRECTIONS)}
 
 
-def render(results: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
+def render(
+    results: Sequence[Path], out: Path, *, redact: bool = False, pictures: bool = True
+) -> Path:
     """Write the report of one or several execution folders.
 
     Args:
         results: Execution folders, of one or several hosts; the first names the baseline.
         out: The HTML file to write, whole or not at all.
         redact: Leave out the names of hosts and users; see `reports.redaction`.
+        pictures: Show some of the images, as small ones.
 
     Returns:
         `out`.
@@ -35,7 +39,8 @@ def render(results: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
     if not results:
         raise LungbenchError("A report is made of at least one execution folder.", received="none")
     executions = [load(folder) for folder in results]
-    content = page(with_numbered_hosts(executions) if redact else executions, datetime.now(UTC))
+    shown = with_numbered_hosts(executions) if redact else executions
+    content = page(shown, datetime.now(UTC), pictures=pictures)
     text = html(redacted(content, executions) if redact else content)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +54,7 @@ def render(results: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
 
 def html(content: Page) -> str:
     """Print a page's data as HTML."""
-    return templates().get_template("page.html.jinja").render(page=content)
+    return templates().get_template("page.html.jinja").render(page=content, comfort=comfort())
 
 
 def as_bytes(text: str) -> bytes:

@@ -17,6 +17,7 @@ from reports.sections.diagnosis import Diagnosis, diagnosis
 from reports.sections.epochs import TITLE as EPOCHS
 from reports.sections.epochs import EpochUse, epochs
 from reports.sections.latency import ToDiagnose, latency
+from reports.sections.methods import Citation, citation, methods
 from reports.sections.published import Published, published
 from reports.sections.reproduce import Reproduce, reproduce
 from reports.sections.resources import ResourceUse, resources
@@ -33,14 +34,10 @@ SECTIONS = (
     ("trust", TRUST),
     ("speed", "Speed-up"),
     ("diagnosis", "Diagnosis"),
-    ("shortcuts", SHORTCUTS),
     ("curves", "Learning curves"),
-    ("epochs", EPOCHS),
     ("resources", "Resources over time"),
     ("data", "Data"),
-    ("audit", AUDIT),
     ("failures", "Failed and skipped runs"),
-    ("published", "What the paper published"),
     ("reproduce", "Reproduce"),
 )
 
@@ -61,6 +58,8 @@ class Page:
         subtitle: What ran on what, in a line.
         several: Whether the report is of several executions.
         failures: The runs without a result, by execution.
+        methods: A paragraph for a paper on what was measured and how.
+        citation: How to cite the tool.
         rendered: When and by which version this page was written.
     """
 
@@ -83,10 +82,21 @@ class Page:
     failures: tuple[tuple[str, tuple[Failure, ...]], ...]
     published: Published
     reproduce: Reproduce
+    methods: str
+    citation: Citation
+    epochs_title: str = EPOCHS
+    shortcuts_title: str = SHORTCUTS
+    audit_title: str = AUDIT
 
 
-def page(executions: Sequence[Results], now: datetime) -> Page:
-    """Build the page of one or several executions."""
+def page(executions: Sequence[Results], now: datetime, *, pictures: bool = True) -> Page:
+    """Build the page of one or several executions.
+
+    Args:
+        executions: What was read.
+        now: When the page is written.
+        pictures: Whether it may show some of the images.
+    """
     study = compare(executions)
     trusted = trust(executions, study)
     without_lungs = shortcuts(executions, study)
@@ -100,16 +110,18 @@ def page(executions: Sequence[Results], now: datetime) -> Page:
         trust=trusted,
         speed=speed(study),
         latency=latency(study),
-        diagnosis=diagnosis(study, executions),
+        diagnosis=diagnosis(study, executions, pictures=pictures),
         shortcuts=without_lungs,
         curves=curves(study),
         epochs=epochs(study),
         resources=resources(executions, study),
-        data=data(executions),
+        data=data(executions, pictures=pictures),
         audits=audits(executions),
         failures=tuple((each.name, each.failures) for each in executions if each.failures),
         published=published(),
         reproduce=reproduce(executions),
+        methods=methods(executions, study),
+        citation=citation(now),
     )
 
 

@@ -12,13 +12,14 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
-from reports.drawings.svg import Rows, draw
+from reports.drawings.svg import TIP, Rows, draw
 
 _WIDTH = 326
 _ROW_HEIGHT = 24
 # Between plots, headings included, whatever is drawn in them: else drawings beside don't align.
 _SPACING = 28
 
+_TIPS = alt.Description("tip:N")
 _BASELINE = "var(--baseline)"
 _OTHER = "var(--c1)"
 
@@ -37,6 +38,9 @@ class ForestRow:
         dots: Every single run.
         hollow: Other values of the same kind, drawn as empty diamonds.
         reference: What a dashed line across the group marks.
+        said: The estimate in words, for the label of its mark.
+        dots_said: Each run in words; none are labelled by their value.
+        hollow_said: Likewise.
     """
 
     group: str
@@ -48,6 +52,9 @@ class ForestRow:
     dots: tuple[float, ...] = ()
     hollow: tuple[float, ...] = ()
     reference: float | None = None
+    said: str = ""
+    dots_said: tuple[str, ...] = ()
+    hollow_said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +88,16 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class StackedRow:
-    """One run's bar: the seconds of its phases, coloured `c1`, `c2` and so on."""
+    """One run's bar: the seconds of its phases, coloured `c1`, `c2` and so on.
+
+    Attributes:
+        said: Each phase in words, for the labels of the marks.
+    """
 
     group: str
     label: str
     seconds: tuple[float, ...]
+    said: tuple[str, ...] = ()
 
 
 def forest(rows: Sequence[ForestRow], axis: Axis, prefix: str, alternative: str) -> Markup:
@@ -124,7 +136,11 @@ def stacked(rows: Sequence[StackedRow], prefix: str, alternative: str) -> Markup
     for number, (name, members) in enumerate(groups, start=1):
         x = alt.X("s:Q", **axis.x(highest, labelled=number == len(groups)))
         y, colour = _names(members, extent), alt.Color("colour:N", scale=None)
-        bars = alt.Chart().mark_bar(height=14).encode(x=x, y=y, color=colour, order="phase:O")
+        bars = (
+            alt.Chart()
+            .mark_bar(height=14)
+            .encode(x=x, y=y, color=colour, order="phase:O", description=_TIPS)
+        )
         panels.append(_panel(bars, name, extent))
     values = {
         name: [value for row in members for value in _stacked_values(row)]
@@ -138,18 +154,24 @@ def _forest_layers(rows: Sequence[ForestRow], axis: Axis, x: dict[str, Any], ext
     bars = chart.mark_bar(height=12, opacity=0.35)
     interval = chart.mark_rule(strokeWidth=2)
     mean = chart.mark_tick(thickness=2.5, size=14)
-    dots = chart.transform_flatten(["dots"]).mark_circle(
+    dots = chart.transform_flatten(["dots", "dots_said"]).mark_circle(
         size=34, opacity=0.85, stroke="var(--paper)", strokeWidth=0.8
     )
-    hollow = chart.transform_flatten(["hollow"]).mark_point(
+    hollow = chart.transform_flatten(["hollow", "hollow_said"]).mark_point(
         shape="diamond", size=46, filled=False, strokeWidth=1.6, color="var(--ink)"
     )
     layers = [
-        *([bars.encode(x=alt.X("estimate:Q", **x), y=y, color=colour)] if axis.bars else []),
-        interval.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, color=colour),
+        *(
+            [bars.encode(x=alt.X("estimate:Q", **x), y=y, color=colour, description=_TIPS)]
+            if axis.bars
+            else []
+        ),
+        interval.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, color=colour, description=_TIPS),
         mean.encode(x=alt.X("estimate:Q", **x), y=y, color=colour),
-        dots.encode(x=alt.X("dots:Q", **x), y=y, color=colour),
-        hollow.encode(x=alt.X("hollow:Q", **x), y=y),
+        dots.encode(
+            x=alt.X("dots:Q", **x), y=y, color=colour, description=alt.Description("dots_said:N")
+        ),
+        hollow.encode(x=alt.X("hollow:Q", **x), y=y, description=alt.Description("hollow_said:N")),
     ]
     if any(row.reference is not None for row in rows):
         dashed = chart.mark_rule(strokeDash=[3, 3], color="var(--muted)", strokeWidth=1.2)
@@ -201,17 +223,37 @@ def _forest_values(row: ForestRow, highest: float) -> dict[str, Any]:
     return {
         "label": row.label,
         "colour": _BASELINE if row.baseline else _OTHER,
+        "tip": _tip(f"{row.label}: {row.said}" if row.said else row.label),
         "estimate": row.estimate,
         "low": row.low,
         "high": None if row.high is None else min(row.high, highest),
         "dots": list(row.dots) or [None],
+        "dots_said": _tips(row, row.dots, row.dots_said),
         "hollow": list(row.hollow) or [None],
+        "hollow_said": _tips(row, row.hollow, row.hollow_said),
         "reference": row.reference,
     }
 
 
+def _tips(row: ForestRow, values: Sequence[float], said: Sequence[str]) -> list[str]:
+    """Label every single value, as many as are drawn."""
+    words = said or [f"{value:.3g}" for value in values]
+    return [_tip(f"{row.label}: {each}") for each in words] or [""]
+
+
+def _tip(text: str) -> str:
+    return f"{TIP}{text}"
+
+
 def _stacked_values(row: StackedRow) -> Rows:
     return [
-        {"label": row.label, "s": s, "phase": phase, "colour": f"var(--c{phase + 1})"}
+        {
+            "label": row.label,
+            "s": s,
+            "phase": phase,
+            "colour": f"var(--c{phase + 1})",
+            "tip": _tip(f"{row.label}: {row.said[phase]}" if row.said else row.label),
+        }
         for phase, s in enumerate(row.seconds)
+        if s > 0
     ]

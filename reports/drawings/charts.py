@@ -13,13 +13,15 @@ from markupsafe import Markup
 
 from lungbench.record import Epoch
 from lungbench.stats.calibration import Bin
-from reports.drawings.svg import Rows, draw
-from reports.drawings.timeline import Timeline, TimelinePanel
+from reports.drawings.svg import TIP, Rows, draw
 
 _CURVE_WIDTH = 276
-_TIMELINE_WIDTH = 296
 _SQUARE = 250
+_TIPS = alt.Description("tip:N")
 _MOST_EPOCHS_WITH_DOTS = 12
+
+# Besides its colour, a line is told by its dashes: by who sees no colours, and in a grey print.
+DASHES = ((1, 0), (5, 2), (2, 2), (7, 2, 2, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,12 @@ class Curve:
 
     Attributes:
         mark: The colour's name in the style sheet: `c1`.
+        name: Whose it is.
         points: 1 - specificity and sensitivity, from (0, 0) to (1, 1).
     """
 
     mark: str
+    name: str
     points: Sequence[tuple[float, float]]
 
 
@@ -48,18 +52,28 @@ class Dots:
     bins: Sequence[Bin]
 
 
-def learning_curves(runs: Sequence[Sequence[Epoch]], prefix: str, alternative: str) -> Markup:
-    """Draw accuracy above loss over the epochs, training and validation, one line a run."""
-    values = [
-        {"run": number, "epoch": epoch.epoch, "kind": kind, "colour": colour} | pair
-        for number, epochs in enumerate(runs)
-        for epoch in epochs
-        for kind, colour, pair in (
-            ("train", "var(--c1)", {"accuracy": epoch.accuracy, "loss": epoch.loss}),
-            ("validation", "var(--c2)", {"accuracy": epoch.val_accuracy, "loss": epoch.val_loss}),
-        )
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What one run learnt.
+
+    Attributes:
+        tested: Its accuracy on the test images; None where it was not tested.
+    """
+
+    name: str
+    epochs: Sequence[Epoch]
+    tested: float | None
+
+
+def learning_curves(runs: Sequence[Learnt], prefix: str, alternative: str) -> Markup:
+    """Draw accuracy above loss over the epochs: training, validation, and the test at the end."""
+    values = [value for number, run in enumerate(runs) for value in _epoch_rows(number, run)]
+    tested = [
+        {"epoch": run.epochs[-1].epoch, "accuracy": run.tested, "tip": _tested_tip(run)}
+        for run in runs
+        if run.epochs and run.tested is not None
     ]
-    epochs = max((epoch.epoch for each in runs for epoch in each), default=1)
+    epochs = max((epoch.epoch for run in runs for epoch in run.epochs), default=1)
     x = alt.X(
         "epoch:Q",
         title="epoch",
@@ -68,28 +82,46 @@ def learning_curves(runs: Sequence[Sequence[Epoch]], prefix: str, alternative: s
     )
     few = epochs <= _MOST_EPOCHS_WITH_DOTS
     panels = [
-        _curve(x, "accuracy", alt.Scale(domain=[0, 1]), ".0%", few=few),
+        _curve(x, "accuracy", alt.Scale(domain=[0, 1]), ".0%", few=few, tested=bool(tested)),
         _curve(x, "loss", alt.Scale(zero=True), "~r", few=few),
     ]
-    return draw(panels, {"epochs": values}, prefix, alternative, spacing=12)
+    return draw(panels, {"epochs": values, "tested": tested}, prefix, alternative, spacing=12)
 
 
-def timelines(timeline: Timeline, prefix: str, alternative: str) -> Markup:
-    """Draw what a run took from its machine, one panel a quantity, over the same seconds."""
-    last = len(timeline.panels) - 1
-    panels = [
-        _timeline_panel(panel.title, number, timeline.end_s, last=number == last)
-        for number, panel in enumerate(timeline.panels)
+def _epoch_rows(number: int, run: Learnt) -> Rows:
+    return [
+        {
+            "run": number,
+            "epoch": epoch.epoch,
+            "kind": kind,
+            "colour": colour,
+            "tip": f"{TIP}{run.name}, {kind}",
+        }
+        | pair
+        for epoch in run.epochs
+        for kind, colour, pair in (
+            ("training", "var(--c1)", {"accuracy": epoch.accuracy, "loss": epoch.loss}),
+            ("validation", "var(--c2)", {"accuracy": epoch.val_accuracy, "loss": epoch.val_loss}),
+        )
     ]
-    values = {f"panel{number}": _points(panel) for number, panel in enumerate(timeline.panels)}
-    values["bounds"] = [{"at": at} for at in timeline.epoch_bounds_s]
-    return draw(panels, values, prefix, alternative, spacing=4)
+
+
+def _tested_tip(run: Learnt) -> str:
+    return f"{TIP}{run.name}, test images: {run.tested:.1%}"
 
 
 def roc_curves(curves: Sequence[Curve], prefix: str, alternative: str) -> Markup:
     """Draw ROC curves, one line each, above the diagonal that guessing gets."""
     values = [
-        {"curve": number, "place": place, "x": x, "y": y, "colour": f"var(--{curve.mark})"}
+        {
+            "curve": number,
+            "place": place,
+            "x": x,
+            "y": y,
+            "colour": f"var(--{curve.mark})",
+            "dash": dash_of(curve.mark),
+            "tip": f"{TIP}{curve.name}",
+        }
         for number, curve in enumerate(curves)
         for place, (x, y) in enumerate(_apart(curve.points))
     ]
@@ -100,8 +132,10 @@ def roc_curves(curves: Sequence[Curve], prefix: str, alternative: str) -> Markup
             x=_share_axis(alt.X, "x", "1 - specificity"),
             y=_share_axis(alt.Y, "y", "sensitivity"),
             color=alt.Color("colour:N", scale=None),
+            strokeDash=dashes(),
             detail="curve:N",
             order="place:Q",
+            description=_TIPS,
         )
     )
     return _over_diagonal([lines], values, prefix, alternative)
@@ -116,6 +150,8 @@ def reliability_diagram(cells: Sequence[Dots], prefix: str, alternative: str) ->
             "y": each.accuracy,
             "images": each.images,
             "colour": f"var(--{cell.mark})",
+            "dash": dash_of(cell.mark),
+            "tip": f"{TIP}{_bin_words(each)}",
         }
         for number, cell in enumerate(cells)
         for each in cell.bins
@@ -125,10 +161,33 @@ def reliability_diagram(cells: Sequence[Dots], prefix: str, alternative: str) ->
     most = max((each.images for cell in cells for each in cell.bins), default=1)
     area = alt.Size("images:Q", scale=alt.Scale(domain=[0, most], range=[0, 160]), legend=None)
     chart = alt.Chart(alt.NamedData("points"))
-    lines = chart.mark_line(strokeWidth=1.2).encode(x=x, y=y, color=colour, detail="cell:N")
+    lines = chart.mark_line(strokeWidth=1.2).encode(
+        x=x, y=y, color=colour, strokeDash=dashes(), detail="cell:N"
+    )
     dots = chart.mark_circle(opacity=0.85, stroke="var(--paper)", strokeWidth=0.8)
     return _over_diagonal(
-        [lines, dots.encode(x=x, y=y, color=colour, size=area)], values, prefix, alternative
+        [lines, dots.encode(x=x, y=y, color=colour, size=area, description=_TIPS)],
+        values,
+        prefix,
+        alternative,
+    )
+
+
+def dash_of(mark: str) -> int:
+    """Return which dashes go with a colour such as `c3`: 0 is an unbroken line."""
+    return (int(mark.removeprefix("c")) - 1) % len(DASHES)
+
+
+def dashes() -> Any:
+    """Return the encoding of a line's dashes, by the field `dash`."""
+    scale = alt.Scale(domain=list(range(len(DASHES))), range=[list(dash) for dash in DASHES])
+    return alt.StrokeDash("dash:O", scale=scale, legend=None)
+
+
+def _bin_words(found: Bin) -> str:
+    return (
+        f"{found.images:,} diagnoses, mean confidence {found.confidence:.1%}, "
+        f"right {found.accuracy:.1%}"
     )
 
 
@@ -157,66 +216,36 @@ def _apart(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     )
 
 
-def _timeline_panel(title: str, number: int, end_s: float, *, last: bool) -> Any:
-    x = alt.X(
-        "at:Q",
-        title="seconds since the start" if last else None,
-        scale=alt.Scale(domain=[0, end_s], nice=False),
-        axis=alt.Axis(tickCount=5, grid=False, labels=last, ticks=last),
-    )
-    y = alt.Y(
-        "value:Q",
-        title=None,
-        axis=alt.Axis(tickCount=3, minExtent=28),
-        scale=alt.Scale(zero=True),
-    )
-    lines = (
-        alt.Chart(alt.NamedData(f"panel{number}"))
-        .mark_line(strokeWidth=1.3, strokeJoin="round")
-        .encode(x=x, y=y, color=alt.Color("colour:N", scale=None), detail="series:N")
-    )
-    rules = (
-        alt.Chart(alt.NamedData("bounds"))
-        .mark_rule(color="var(--line)", strokeDash=[2, 3], strokeWidth=1)
-        .encode(x=x)
-    )
-    return alt.layer(rules, lines).properties(
-        width=_TIMELINE_WIDTH,
-        height=62,
-        title=alt.Title(title, fontWeight="normal", frame="group", offset=4),
-    )
-
-
-def _points(panel: TimelinePanel) -> Rows:
-    return [
-        {"at": at, "value": value, "series": number, "colour": f"var(--c{number % 8 + 1})"}
-        for number, points in enumerate(panel.series)
-        for at, value in points
-    ]
-
-
 def _whole_ticks(epochs: int) -> list[int]:
     """Return about six epochs to label: a scale's own choice would halve them."""
     step = max(1, round(epochs / 6))
     return list(range(step, epochs + 1, step))
 
 
-def _curve(x: Any, name: str, scale: Any, number_format: str, *, few: bool) -> Any:
+def _curve(
+    x: Any, name: str, scale: Any, number_format: str, *, few: bool, tested: bool = False
+) -> Any:
     # A line through two epochs is hard to see: with few epochs each gets its own dot.
     point: Any = alt.OverlayMarkDef(size=22, filled=True) if few else False
-    return (
+    axis = alt.Axis(tickCount=4, format=number_format)
+    y = alt.Y(f"{name}:Q", title=name, scale=scale, axis=axis)
+    kinds = alt.Scale(domain=["training", "validation"], range=[[1, 0], [4, 2]])
+    lines = (
         alt.Chart(alt.NamedData("epochs"))
         .mark_line(strokeWidth=1.6, point=point)
         .encode(
             x=x,
-            y=alt.Y(
-                f"{name}:Q",
-                title=name,
-                scale=scale,
-                axis=alt.Axis(tickCount=4, format=number_format),
-            ),
+            y=y,
             color=alt.Color("colour:N", scale=None),
+            strokeDash=alt.StrokeDash("kind:N", scale=kinds, legend=None),
             detail=["run:N", "kind:N"],
+            description=_TIPS,
         )
-        .properties(width=_CURVE_WIDTH, height=96)
     )
+    ends = (
+        alt.Chart(alt.NamedData("tested"))
+        .mark_point(shape="diamond", size=52, filled=False, strokeWidth=1.6, color="var(--ink)")
+        .encode(x=x, y=y, description=_TIPS)
+    )
+    layers = [lines, ends] if tested else [lines]
+    return alt.layer(*layers).properties(width=_CURVE_WIDTH, height=110)

@@ -13,6 +13,10 @@ from markupsafe import Markup
 _SVG = "{http://www.w3.org/2000/svg}"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
+_DECIMAL = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
+_POINT = re.compile(rf"([ML])({_DECIMAL}),({_DECIMAL})")
+_NO_STEPS = re.compile(r"l(?=M|$)")
+_POLYLINE = re.compile(rf"(?:[ML]{_DECIMAL},{_DECIMAL})+")
 _GEOMETRY = ("d", "transform", "x", "y", "x2", "y2", "width", "height")
 
 _WIDTH = 360.0  # one for all, so that drawings side by side are scaled alike
@@ -42,7 +46,6 @@ _NOISE = frozenset(
     {
         "class",
         "role",
-        "aria-label",
         "aria-roledescription",
         "aria-hidden",
         "pointer-events",
@@ -50,6 +53,20 @@ _NOISE = frozenset(
     }
 )
 
+# What SVG takes where nothing is said.
+_DEFAULTS = frozenset(
+    {
+        ("opacity", "1"),
+        ("stroke-dasharray", "1,0"),
+        ("stroke-width", "1"),
+        ("transform", "translate(0,0)"),
+        ("x2", "0"),
+        ("y2", "0"),
+    }
+)
+
+TIP = "tip: "
+"""How a chart's `description` begins that is a mark's label; Vega writes others for itself."""
 
 Rows = list[dict[str, Any]]
 
@@ -90,7 +107,8 @@ def draw(
     _own_ids(root, prefix)
     _fit(root)
     root.attrib |= {"role": "img", "aria-label": alternative}
-    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704  serialised above
+    # Within texts and attributes a closing angle is escaped, so that this one ends a tag.
+    return Markup(ET.tostring(root, encoding="unicode").replace(" />", "/>"))  # noqa: S704
 
 
 def _fit(root: ET.Element) -> None:
@@ -117,20 +135,34 @@ def _as_xml_allows(value: Any) -> Any:
 def _clean(element: ET.Element) -> None:
     """Drop what draws nothing, and round what no eye can tell apart."""
     element.tag = element.tag.removeprefix(_SVG)
+    label = element.attrib.pop("aria-label", "")
     for name in _NOISE & element.attrib.keys():
         del element.attrib[name]
-    if element.get("opacity") == "1":
-        del element.attrib["opacity"]
+    for name in [name for name, value in element.attrib.items() if (name, value) in _DEFAULTS]:
+        del element.attrib[name]
     for name in _GEOMETRY:
         if name in element.attrib:
-            element.attrib[name] = _NUMBER.sub(_rounded, element.attrib[name])
+            element.attrib[name] = _shortened(element.attrib[name])
     for child in list(element):
         if _invisible(child):
             element.remove(child)
         else:
             _clean(child)
+    _drop_empty_groups(element)
+    _label(element, label)
+
+
+def _drop_empty_groups(element: ET.Element) -> None:
     for child in [child for child in element if child.tag == "g" and not len(child)]:
         element.remove(child)
+
+
+def _label(element: ET.Element, text: str) -> None:
+    """Say what a mark is of where browsers show it: beside the pointer."""
+    if text.startswith(TIP):
+        title = ET.Element("title")
+        title.text = text.removeprefix(TIP)
+        element.insert(0, title)
 
 
 def _invisible(element: ET.Element) -> bool:
@@ -139,6 +171,31 @@ def _invisible(element: ET.Element) -> bool:
         or element.get("opacity") == "0"
         or element.get("class") == "background"
     )
+
+
+def _shortened(geometry: str) -> str:
+    """Write a path or a number to a tenth of a pixel; lines as steps, at half of the length."""
+    if not _POLYLINE.fullmatch(geometry):
+        return _NUMBER.sub(_rounded, geometry)
+    at, steps = (0, 0), ""
+    for command, x, y in _POINT.findall(geometry):
+        to = (round(float(x) * 10), round(float(y) * 10))
+        if command == "M":
+            steps += f"M{_pair(*to)}l"
+        elif to != at:
+            steps += f" {_pair(to[0] - at[0], to[1] - at[1])}"
+        at = to
+    return _NO_STEPS.sub("", steps.replace("l ", "l").replace(" -", "-"))
+
+
+def _pair(x: int, y: int) -> str:
+    """Write two tenths as SVG takes them, with nothing that isn't needed: `1.5-.3`."""
+    return f"{_tenths(x)} {_tenths(y)}".replace(" -", "-")
+
+
+def _tenths(value: int) -> str:
+    text = f"{value / 10:g}"
+    return text.replace("0.", ".") if abs(value) < 10 else text  # noqa: PLR2004 - below one pixel
 
 
 def _rounded(match: re.Match[str]) -> str:

@@ -3,20 +3,25 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from math import isfinite
 
-from lungbench.job import SAMPLES_FILE
-from lungbench.record import Epoch
-from lungbench.resources.samples import Samples, read_samples
+import numpy as np
+
+from lungbench.guards.table import OTHER_LOAD_WARN_PERCENT
+from lungbench.record import RunRecord
 from reports.load import Run
+from reports.phases import Phase, epochs_of_last_attempt, phases_of
+from reports.readings import Column, Readings
 
-# A drawing is 280 px wide; one minimum and one maximum in every second of them hide nothing.
-_COLUMNS = 140
+COLUMNS = 296
+"""Pixels of a drawing's width; one minimum and one maximum in each hide nothing."""
 
 _GIBI = 1024**3
+_MOST_BOUNDS = 30
+# Of the run: busy times that are no further apart, three pixels, are shaded as one.
+_GAP = 0.01
 
 Points = tuple[tuple[float, float], ...]
+Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,70 +65,109 @@ class Timeline:
         end_s: Seconds from the start of the run to the last sample.
         epoch_bounds_s: Where epochs start and where the last one ends.
         panels: The quantities that were measured.
+        phases: What the run was doing.
+        busy: When other processes took more of the host than a trusted time allows.
     """
 
     end_s: float
     epoch_bounds_s: tuple[float, ...]
     panels: tuple[TimelinePanel, ...]
+    phases: tuple[Phase, ...] = ()
+    busy: tuple[Span, ...] = ()
 
 
 def timeline(run: Run) -> Timeline | None:
     """Read the samples of a run; None where it has none that can be drawn."""
-    try:
-        samples = read_samples(run.folder / SAMPLES_FILE)
-    except (OSError, EOFError):
-        return None
-    times = [time for time in samples.get("t_s", ()) if time is not None]
-    panels = tuple(panel for quantity in QUANTITIES if (panel := _panel(quantity, samples)))
-    if not panels or times[0] == times[-1]:
-        return None
-    return Timeline(times[-1], _bounds(run.record.epochs, times[-1]), panels)
+    readings = Readings.of(run)
+    return drawn(readings, run.record) if readings else None
 
 
-def _panel(quantity: Quantity, samples: Samples) -> TimelinePanel | None:
+def drawn(readings: Readings, record: RunRecord) -> Timeline | None:
+    """Thin the readings of a run; None where nothing was measured."""
+    panels = tuple(panel for quantity in QUANTITIES if (panel := _panel(quantity, readings)))
+    if not panels:
+        return None
+    end_s = readings.end_s
+    return Timeline(
+        end_s, _bounds(record, end_s), panels, phases_of(record, end_s), _busy(readings, record)
+    )
+
+
+def _panel(quantity: Quantity, readings: Readings) -> TimelinePanel | None:
     names = [
         name
         for pattern in quantity.columns
-        for name in samples
-        if re.fullmatch(pattern, name) and any(value is not None for value in samples[name])
+        for name in readings.columns
+        if re.fullmatch(pattern, name)
     ]
     if not names:
         return None
     return TimelinePanel(
         quantity.title,
-        tuple(_thinned(samples["t_s"], samples[name], quantity.unit) for name in names),
+        tuple(_thinned(readings.t_s, readings.columns[name] / quantity.unit) for name in names),
     )
 
 
-def _thinned(times: Sequence[float | None], values: Sequence[float | None], unit: float) -> Points:
+def _thinned(times: Column, values: Column) -> Points:
     """Keep the smallest and the largest value of every column of the drawing, in their order."""
-    points = [
-        (time, value / unit)
-        for time, value in zip(times, values, strict=True)
-        if time is not None and value is not None and isfinite(value)
+    known = np.isfinite(values)
+    times, values = times[known], values[known]
+    if len(times) <= 2 * COLUMNS:
+        return tuple(zip(times.tolist(), values.tolist(), strict=True))
+    places = _column_of(times)
+    # Sorted by value within each column, its first and last are the extremes.
+    order = np.lexsort((values, places))
+    starts = np.flatnonzero(np.diff(places[order], prepend=-1))
+    ends = np.append(starts[1:], len(order)) - 1
+    kept = np.unique(np.concatenate((order[starts], order[ends])))
+    return tuple(zip(times[kept].tolist(), values[kept].tolist(), strict=True))
+
+
+def _column_of(times: Column) -> np.typing.NDArray[np.int64]:
+    """Return the pixel column of each reading."""
+    width = (times[-1] - times[0]) / COLUMNS
+    places: np.typing.NDArray[np.int64] = ((times - times[0]) / width).astype(np.int64)
+    return places
+
+
+def _busy(readings: Readings, record: RunRecord) -> tuple[Span, ...]:
+    """Return when others took more than the guard allows, on average over a pixel's time."""
+    others = readings.columns.get("other_load_percent")
+    if others is None:
+        return ()
+    times, limit = readings.t_s, OTHER_LOAD_WARN_PERCENT * record.host.cpu_logical
+    places = _column_of(times) if len(times) > COLUMNS else np.arange(len(times))
+    counts = np.bincount(places, weights=np.isfinite(others))
+    sums = np.bincount(places, weights=np.nan_to_num(others))
+    loud = sums > limit * np.maximum(counts, 1)
+    # A reading tells of the time since the one before.
+    starts = np.concatenate(([0.0], times[:-1]))
+    spans = [
+        (float(starts[inside[0]]), float(times[inside[-1]]))
+        for place in np.flatnonzero(loud)
+        if (inside := np.flatnonzero(places == place)).size
     ]
-    if len(points) <= 2 * _COLUMNS:
-        return tuple(points)
-    start, end = points[0][0], points[-1][0]
-    width = (end - start) / _COLUMNS
-
-    def column(point: tuple[float, float]) -> int:
-        return int((point[0] - start) / width)
-
-    kept = []
-    for _, group in groupby(points, column):
-        inside = list(group)
-        extremes = {min(inside, key=lambda p: p[1]), max(inside, key=lambda p: p[1])}
-        kept += sorted(extremes)
-    return tuple(kept)
+    return _joined(spans, _GAP * float(times[-1]))
 
 
-def _bounds(epochs: Sequence[Epoch], end_s: float) -> tuple[float, ...]:
+def _joined(spans: Sequence[Span], gap_s: float) -> tuple[Span, ...]:
+    """Put spans together that follow each other within a time."""
+    joined: list[Span] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1] + gap_s:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def _bounds(record: RunRecord, end_s: float) -> tuple[float, ...]:
     """Return where epochs begin and the last one ends; of many, evenly spaced ones."""
+    epochs = epochs_of_last_attempt(record)
     if not epochs:
         return ()
     last = epochs[-1]
     bounds = [epoch.started_s for epoch in epochs]
     bounds.append(last.started_s + last.train_s + (last.validation_s or 0))
-    step = -(-len(bounds) // 30)
+    step = -(-len(bounds) // _MOST_BOUNDS)
     return tuple(bound for bound in bounds[::step] if bound <= end_s)

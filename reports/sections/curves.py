@@ -5,13 +5,14 @@ from reports import format as fmt
 from reports.blocks import Figure, LegendEntry, Panel, table
 from reports.cells import turn_text
 from reports.comparison import Cell, Study
-from reports.drawings.charts import learning_curves
+from reports.drawings.charts import Learnt, learning_curves
 
 _READING = (
     "Above, the share of images diagnosed rightly after each epoch, below the loss; one line a "
     "run. Where the training line leaves the validation line behind, the network learns its "
     "training images by heart. Training images are augmented and the dropout is on while they are "
-    "counted, so validation may well lie above."
+    "counted, so validation may well lie above. The diamond is the accuracy on the test images; "
+    "how far it lies below the training line is the gap in the table below the drawings."
 )
 
 _TITLES = (
@@ -42,7 +43,11 @@ def curves(study: Study) -> Figure | None:
             _TITLES,
             [_row(cell, run) for cell in cells for run in cell.runs if run.epochs],
         ),
-        legend=(LegendEntry("line c1", "training"), LegendEntry("line c2", "validation")),
+        legend=(
+            LegendEntry("line c1", "training"),
+            LegendEntry("line dashed c2", "validation"),
+            LegendEntry("hollow", "test images, after the last epoch"),
+        ),
     )
 
 
@@ -55,8 +60,14 @@ def _panel(cell: Cell, number: int) -> Panel:
         for epoch in last
     )
     alternative = f"Learning curves of {title}: {words}."
-    svg = learning_curves([run.epochs for run in cell.runs], f"curves{number}", alternative)
+    runs = [_learnt(run) for run in cell.runs]
+    svg = learning_curves(runs, f"curves{number}", alternative)
     return Panel(title, svg, alternative)
+
+
+def _learnt(run: RunRecord) -> Learnt:
+    tested = run.metrics.overall_accuracy if run.metrics else None
+    return Learnt(f"run {turn_text(run)}", run.epochs, tested)
 
 
 def _row(cell: Cell, run: RunRecord) -> tuple[str, ...]:

@@ -7,9 +7,11 @@ from lungbench.data.dataset import PreparedData
 from lungbench.record import DataFacts
 from lungbench.settings import DataSettings
 from reports import format as fmt
-from reports.blocks import Fact, Table, table
+from reports.blocks import Fact, Figure, Table, table
+from reports.brightness import greys_figure
 from reports.leaks import leak_sentence
 from reports.load import Results
+from reports.sections.sample_images import Sample, samples_of
 
 _SPLITS = (("train", "#Training"), ("validation", "#Validation"), ("test", "#Test"))
 _MOST_SKIPPED = 50
@@ -26,6 +28,9 @@ class DataOf:
         collections: Images of each collection and class; None where there is one only.
         skipped: Image files not used, with the reason of each; None where there are none.
         more_skipped: How many more there are than the table names, in words; None if none.
+        brightness: How bright the images are, kept and discarded; None where that isn't known.
+        reasons: How many were left out for each reason; None where none was.
+        samples: Some of the images that were used; none where pictures are left out or gone.
     """
 
     title: str
@@ -35,14 +40,25 @@ class DataOf:
     collections: Table | None
     skipped: Table | None
     more_skipped: str | None
+    brightness: Figure | None
+    reasons: Table | None
+    samples: tuple[Sample, ...]
 
 
-def data(executions: Sequence[Results]) -> tuple[DataOf, ...]:
-    """Describe the data of every execution."""
-    return tuple(_data_of(execution) for execution in executions)
+def data(executions: Sequence[Results], *, pictures: bool = True) -> tuple[DataOf, ...]:
+    """Describe the data of every execution.
+
+    Args:
+        executions: What was read.
+        pictures: Whether some of the images are shown.
+    """
+    return tuple(
+        _data_of(execution, number, pictures=pictures)
+        for number, execution in enumerate(executions)
+    )
 
 
-def _data_of(execution: Results) -> DataOf:
+def _data_of(execution: Results, number: int, *, pictures: bool) -> DataOf:
     known = next((run.record.data for run in execution.runs), None)
     skipped = execution.skipped_images
     return DataOf(
@@ -57,7 +73,23 @@ def _data_of(execution: Results) -> DataOf:
             if len(skipped) > _MOST_SKIPPED
             else None
         ),
+        brightness=_brightness(execution, number),
+        reasons=_reasons(execution) if skipped else None,
+        samples=samples_of(execution) if pictures else (),
     )
+
+
+def _brightness(execution: Results, number: int) -> Figure | None:
+    histograms = execution.images.histograms
+    asked = execution.experiment.data.brightness if execution.experiment else None
+    if not histograms:
+        return None
+    return greys_figure(histograms, asked, prefix=f"greys{number}")
+
+
+def _reasons(execution: Results) -> Table:
+    rows = [(reason, fmt.count(number)) for reason, number in execution.images.reasons]
+    return table("Why image files were left out", ("Reason", "#Files"), rows[:_MOST_SKIPPED])
 
 
 def _facts(execution: Results, known: DataFacts | None) -> list[Fact]:

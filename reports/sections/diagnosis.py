@@ -54,12 +54,14 @@ class RunDiagnosis:
     """One run's diagnosis.
 
     Attributes:
+        short: Its overall accuracy alone.
         rates: The paper's five of each class.
         further: What else is said of each class, with intervals.
     """
 
     title: str
     accuracy: str
+    short: str
     rates: Table
     matrix: Matrix
     further: Table
@@ -100,8 +102,14 @@ class Diagnosis:
     worst: Worst | None
 
 
-def diagnosis(study: Study, executions: Sequence[Results]) -> Diagnosis:
-    """Build the section."""
+def diagnosis(study: Study, executions: Sequence[Results], *, pictures: bool = True) -> Diagnosis:
+    """Build the section.
+
+    Args:
+        study: All cells, set against their baselines.
+        executions: What was read.
+        pictures: Whether images that were diagnosed wrongly are shown.
+    """
     networks = evaluated(study, executions)
     pairs = [(each.cell, run) for each in study.comparisons for run in each.cell.runs]
     rows = [
@@ -134,7 +142,7 @@ def diagnosis(study: Study, executions: Sequence[Results]) -> Diagnosis:
         unevaluated=tuple(_unevaluated(cell, run) for cell, run in pairs if not run.metrics),
         roc=roc(networks),
         reliability=reliability_figure(networks),
-        worst=worst(networks),
+        worst=worst(networks, pictures=pictures),
     )
 
 
@@ -186,6 +194,7 @@ def _run(network: Evaluated) -> RunDiagnosis:
     return RunDiagnosis(
         title=network.title,
         accuracy=_overall(metrics),
+        short=fmt.share(metrics.overall_accuracy),
         rates=_rates(network),
         matrix=_matrix(run, metrics),
         further=further(network),

@@ -9,7 +9,7 @@ from reports import format as fmt
 from reports.blocks import Table, table
 from reports.comparison import Cell, Study
 
-TITLE = "Where an epoch goes"
+TITLE = "What limits each cell"
 
 EPOCHS_READING = (
     "After each training the same process trained on one batch that was there already "
@@ -20,6 +20,8 @@ EPOCHS_READING = (
 
 # Below a twentieth of the epoch, waiting is within what the control legs scatter.
 _STARVED = 0.05
+# More than half of an epoch is what limits it: without the rest, it would be twice as fast at most.
+_HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class EpochUse:
     """What became of the epochs.
 
     Attributes:
-        sentences: Which devices wait for images, and how much.
+        sentences: What limits each cell, one each.
     """
 
     reading: str
@@ -48,11 +50,63 @@ def epochs(study: Study) -> EpochUse:
 
 
 def _sentence(cell: Cell) -> str:
-    waiting = _waiting(cell) or 0.0
+    """Say what limits a cell, as far as the control legs tell."""
+    waiting, computing = _waiting(cell) or 0.0, _computing(cell) or 0.0
     name = f"{cell.title} on {cell.label}"
+    if waiting >= _HALF:
+        return (
+            f"{name} is limited by its images: it waits for them {fmt.share(waiting)} of an epoch. "
+            "Faster arithmetic would gain little."
+        )
+    if computing >= _HALF:
+        return (
+            f"{name} is limited by its arithmetic, {_of_epoch(computing)}"
+            f"{_pace(cell)}; {_waits(waiting)}."
+        )
+    return (
+        f"{name} is limited by no single thing: arithmetic takes {fmt.share(computing)} of an "
+        f"epoch and waiting for images {fmt.share(waiting)}."
+    )
+
+
+def _of_epoch(share: float) -> str:
+    """Write a share of the epoch; a control leg that was disturbed takes longer than the epoch."""
+    return f"{fmt.share(share)} of an epoch" if share < 1 else "which takes all of an epoch"
+
+
+def _waits(waiting: float) -> str:
     if waiting < _STARVED:
-        return f"{name} does not wait for images."
-    return f"{name} waits {fmt.share(waiting)} of the epoch for images."
+        return "it does not wait for images"
+    return f"it waits {fmt.share(waiting)} of the epoch for images"
+
+
+def _pace(cell: Cell) -> str:
+    """Say how near to its fastest the device multiplied."""
+    achieved, peak = _rates(cell)
+    if not achieved or not peak:
+        return ""
+    return f", at {fmt.share(achieved / peak)} of this device's fastest matrix product"
+
+
+def _computing(cell: Cell) -> float | None:
+    """Return the mean share of the epoch that was spent in arithmetic."""
+    return _mean(
+        [
+            run.timing.epoch_parts.compute_s / run.timing.steady_epoch_s
+            for run in cell.runs
+            if run.timing and run.timing.epoch_parts and run.timing.steady_epoch_s
+        ]
+    )
+
+
+def _rates(cell: Cell) -> tuple[float | None, float | None]:
+    """Return the operations a second that were done, and the most that the device can do."""
+    achieved = [value for run in cell.runs if (value := achieved_flops_per_s(run))]
+    peaks = [run.controls.matmul_flops_per_s for run in cell.runs if run.controls]
+    return (
+        geometric_mean(achieved) if achieved else None,
+        geometric_mean(peaks) if peaks else None,
+    )
 
 
 def _waiting(cell: Cell) -> float | None:
@@ -102,10 +156,7 @@ def _work(cells: Sequence[Cell]) -> Table | None:
 
 
 def _work_texts(cell: Cell) -> tuple[str, ...]:
-    achieved = [value for run in cell.runs if (value := achieved_flops_per_s(run))]
-    peaks = [run.controls.matmul_flops_per_s for run in cell.runs if run.controls]
-    rate = geometric_mean(achieved) if achieved else None
-    peak = geometric_mean(peaks) if peaks else None
+    rate, peak = _rates(cell)
     operations = cell.runs[0].model.training_flops if cell.runs[0].model else None
     return (
         fmt.operations(operations),

@@ -3,20 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lungbench.guards.table import OTHER_LOAD_WARN_PERCENT
 from lungbench.record import Ledger, Resources, RunRecord
 from reports import format as fmt
 from reports.blocks import Figure, LegendEntry, Panel, Table, table
 from reports.cells import turn_text
 from reports.comparison import Cell, Study
 from reports.drawings.bars import StackedRow, stacked
-from reports.drawings.charts import timelines
-from reports.drawings.timeline import timeline
+from reports.drawings.timeline import drawn
+from reports.drawings.timelines import PHASE_MARKS, timelines
 from reports.load import Results, Run
+from reports.readings import Readings
 from reports.sections.energy import ENERGY_READING, energy, unmetered
+from reports.sections.phase_use import phase_rows, phase_table
+
+# More than anybody looks at, and a bound on the size of the page; the tables have every run.
+_MOST_DRAWN = 24
 
 _READING = (
     "One column of drawings a run: its CPU and memory, and its GPU's where it had one, over the "
-    "seconds since its process started. A long run is thinned to its extremes, so no peak is lost."
+    "seconds since its process started. The coloured strip on top says what the run was doing. "
+    "Where the background is shaded, other processes took more than "
+    f"{OTHER_LOAD_WARN_PERCENT:g}% of the host: those seconds can't be trusted. A long run is "
+    "thinned to the lowest and the highest value of each pixel, so no peak is lost."
 )
 _LEDGER_READING = (
     "One bar a run: where its wall time went, from the start of its process to its end. Only the "
@@ -25,8 +34,10 @@ _LEDGER_READING = (
 
 _LEGEND = (
     LegendEntry("line c1", "this run; the GPU; the whole host's CPU"),
-    LegendEntry("line c2", "others on the host; the whole host's memory; a second GPU"),
+    LegendEntry("line dotted c2", "others on the host; the whole host's memory; a second GPU"),
     LegendEntry("rule", "the start of an epoch, and the end of the last"),
+    LegendEntry("busy", "other load on the host"),
+    *(LegendEntry(mark, f"strip: {name}") for name, mark in PHASE_MARKS.items()),
 )
 
 # The ledger's entries in the order of a run, as readers call them.
@@ -74,6 +85,7 @@ class ResourceUse:
         use: The table, where there is nothing drawn that it belongs to.
         timelines: None where no run left samples.
         chosen: Which runs are drawn, and which have nothing to draw.
+        phases: What the drawn runs took in each of their phases; None where nothing is drawn.
         energy: None where nothing was metered.
         energy_reading: How to read it, or why the node's is unknown; empty where nobody asked.
         ledger: None where no run left times.
@@ -82,6 +94,7 @@ class ResourceUse:
     use: Table | None
     timelines: Figure | None
     chosen: str
+    phases: Table | None
     energy: Table | None
     energy_reading: str
     ledger: Figure | None
@@ -92,7 +105,7 @@ def resources(executions: Sequence[Results], study: Study) -> ResourceUse:
     pairs = [(each.cell, run) for each in study.comparisons for run in each.cell.runs]
     rows = [_use_row(cell, run, run.resources) for cell, run in pairs if run.resources]
     use = table(_USE_CAPTION, _USE_TITLES, rows, only_known=True) if rows else None
-    panels, without = _panels(executions, study)
+    panels, phases, without = _panels(executions, study)
     metered = energy(pairs)
     reading = ENERGY_READING if metered else ""
     return ResourceUse(
@@ -101,29 +114,35 @@ def resources(executions: Sequence[Results], study: Study) -> ResourceUse:
         if panels
         else None,
         chosen=_chosen(study, without),
+        phases=phase_table(phases) if phases else None,
         energy=metered,
         energy_reading=" ".join(filter(None, (reading, unmetered(pairs)))),
         ledger=_ledger(pairs),
     )
 
 
-def _panels(executions: Sequence[Results], study: Study) -> tuple[list[Panel], list[str]]:
-    """Draw the first repeat of every cell; return the drawings and who has none."""
+def _panels(
+    executions: Sequence[Results], study: Study
+) -> tuple[list[Panel], list[tuple[str, ...]], list[str]]:
+    """Draw the first repeat of every cell; return drawings, their phases, and who has none."""
     runs = {id(run.record): run for execution in executions for run in execution.runs}
-    panels, without = [], []
-    for number, comparison in enumerate(study.comparisons):
+    panels, phases, without = [], [], []
+    for number, comparison in enumerate(study.comparisons[:_MOST_DRAWN]):
         cell = comparison.cell
         title = f"{cell.title} on {cell.label}, run {turn_text(cell.runs[0])}"
-        panel = _panel(runs[id(cell.runs[0])], title, f"time{number}")
-        if panel:
+        run = runs[id(cell.runs[0])]
+        readings = Readings.of(run)
+        panel = _panel(run, readings, title, f"time{number}") if readings else None
+        if readings and panel:
             panels.append(panel)
+            phases += phase_rows((cell.title, cell.label), run.record, readings)
         else:
             without.append(title)
-    return panels, without
+    return panels, phases, without
 
 
-def _panel(run: Run, title: str, prefix: str) -> Panel | None:
-    found = timeline(run)
+def _panel(run: Run, readings: Readings, title: str, prefix: str) -> Panel | None:
+    found = drawn(readings, run.record)
     if found is None:
         return None
     alternative = f"{title}: {_words(run.record.resources)}."
@@ -146,7 +165,9 @@ def _chosen(study: Study, without: Sequence[str]) -> str:
     repeated = any(len(each.cell.runs) > 1 for each in study.comparisons)
     first = "The first run of each cell is drawn; the table has every run." if repeated else ""
     none = f"No samples were kept of {fmt.listed(without)}." if without else ""
-    return " ".join(filter(None, (first, none)))
+    left = len(study.comparisons) - _MOST_DRAWN
+    more = f"{fmt.plural(left, 'more cell')} of the table {'is' if left == 1 else 'are'} not drawn."
+    return " ".join(filter(None, (first, none, more if left > 0 else "")))
 
 
 def _use_row(cell: Cell, run: RunRecord, used: Resources) -> tuple[str, ...]:
@@ -194,7 +215,7 @@ def _ledger(pairs: Sequence[tuple[Cell, RunRecord]]) -> Figure | None:
     if not timed:
         return None
     bars = [
-        StackedRow(cell.title, _bar_label(cell, run), _seconds(timing.ledger))
+        StackedRow(cell.title, _bar_label(cell, run), _seconds(timing.ledger), _said(timing.ledger))
         for cell, run, timing in timed
     ]
     rows = [
@@ -228,3 +249,7 @@ def _bar_label(cell: Cell, run: RunRecord) -> str:
 
 def _seconds(ledger: Ledger) -> tuple[float, ...]:
     return tuple(getattr(ledger, name) or 0.0 for name, _ in _PHASES)
+
+
+def _said(ledger: Ledger) -> tuple[str, ...]:
+    return tuple(f"{title} {fmt.seconds(getattr(ledger, name))}" for name, title in _PHASES)

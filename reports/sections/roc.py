@@ -82,7 +82,8 @@ def _curve(network: Evaluated, label: int, colours: dict[str, str]) -> Curve | N
     found = network.diagnoses.roc_of(label) if network.diagnoses else None
     if found is None or found.points is None:
         return None
-    return Curve(colours[network.cell.label], found.points)
+    name = f"{network.cell.label}, run {turn_text(network.run)}"
+    return Curve(colours[network.cell.label], name, found.points)
 
 
 def _table(networks: Sequence[Evaluated]) -> Table:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from lungbench.device import Device
 from lungbench.models import MODELS
 from lungbench.paper import recomputed as paper
+from lungbench.stats.intervals import geometric_mean
 from reports import format as fmt
 from reports.blocks import Fact, Figure, LegendEntry, Panel, Table, table
 from reports.comparison import Cell, Comparison, Study, combined_by_label
@@ -14,12 +15,13 @@ from reports.quality_sentences import accuracy_text, quality_label
 from reports.sections.all_epochs import all_epochs
 from reports.sections.by_axis import ByAxis, by_axis
 from reports.sections.to_accuracy import TARGET_READING, to_accuracy
+from reports.sections.whole_time import WHOLE_READING, end_to_end_s, times_of, whole_time
 from reports.sentences import mean_sentence, refusals, speedup_text
 from reports.timing_only import TIMING_ONLY
 from reports.work import work_of
 
 _READING = (
-    "Each row is one device; the three drawings have the same rows. Every dot is one run, the "
+    "Each row is one device; the drawings have the same rows. Every dot is one run, the "
     "short upright line is their mean, the horizontal line its 95% interval; one much wider than "
     "the drawing ends at its edge, and the table has its limits. Left of the dashed line at 1 is "
     "slower than the baseline. A speed-up counts only where the accuracies agree."
@@ -48,6 +50,8 @@ class Speed:
         baseline: What all others are compared with, in a sentence.
         figure: None where nothing completed.
         all_epochs: What the full training takes; None where no run was stopped early.
+        whole: First epoch, steady epochs and end to end; None where nothing was timed.
+        whole_reading: How to read that table.
         across: The geometric means over models, a sentence each.
         axes: What each further axis of the matrix buys.
         to_accuracy: Time to a validation accuracy; None where no baseline beats guessing.
@@ -60,6 +64,8 @@ class Speed:
     baseline: str
     figure: Figure | None
     all_epochs: Table | None
+    whole: Table | None
+    whole_reading: str
     across: tuple[str, ...]
     axes: tuple[ByAxis, ...]
     to_accuracy: Table | None
@@ -75,6 +81,8 @@ def speed(study: Study) -> Speed:
         baseline=_baseline(study),
         figure=_figure(study.comparisons) if study.comparisons else None,
         all_epochs=all_epochs([each.cell for each in study.comparisons]),
+        whole=whole_time(study.comparisons),
+        whole_reading=WHOLE_READING,
         across=tuple(
             mean_sentence(label, *found)
             for label, found in combined_by_label(study.comparisons).items()
@@ -111,6 +119,8 @@ def _figure(comparisons: Sequence[Comparison]) -> Figure:
     panels = [_epoch_panel(comparisons), _accuracy_panel(comparisons)]
     if any(each.speedup for each in comparisons):
         panels.insert(0, _speedup_panel(comparisons))
+    if any(times_of(each.cell, end_to_end_s) for each in comparisons):
+        panels.append(_whole_panel(comparisons))
     marks = [
         LegendEntry("dot baseline", "a run of the baseline"),
         LegendEntry("dot c1", "a run of another device"),
@@ -147,6 +157,9 @@ def _speedup_row(comparison: Comparison) -> ForestRow:
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         dots=tuple(reference / each for each in cell.steady_epochs_s),
+        said=speedup_text(comparison),
+        dots_said=tuple(fmt.ratio(reference / each) for each in cell.steady_epochs_s),
+        hollow_said=(f"the paper, {fmt.ratio(published.estimate)}",) if published else (),
         hollow=(published.estimate,) if published else (),
     )
 
@@ -164,6 +177,11 @@ def _epoch_panel(comparisons: Sequence[Comparison]) -> Panel:
             estimate=each.cell.steady_epoch_s,
             dots=each.cell.steady_epochs_s,
             hollow=each.cell.first_epochs_s,
+            said=fmt.seconds(each.cell.steady_epoch_s),
+            dots_said=tuple(map(fmt.seconds, each.cell.steady_epochs_s)),
+            hollow_said=tuple(
+                f"first epoch, {fmt.seconds(time_s)}" for time_s in each.cell.first_epochs_s
+            ),
         )
         for each in comparisons
     ]
@@ -175,6 +193,29 @@ def _epoch_panel(comparisons: Sequence[Comparison]) -> Panel:
     alternative = f"Training time of an epoch: {words}."
     axis = Axis("seconds of training per epoch", bars=True)
     return Panel("Epoch time", forest(rows, axis, "epochs", alternative), alternative)
+
+
+def _whole_panel(comparisons: Sequence[Comparison]) -> Panel:
+    times = [times_of(each.cell, end_to_end_s) for each in comparisons]
+    means = [geometric_mean(found) if found else None for found in times]
+    rows = [
+        ForestRow(
+            *_place(each.cell),
+            baseline=each.is_baseline,
+            estimate=mean,
+            dots=found,
+            said=fmt.duration(mean),
+            dots_said=tuple(map(fmt.duration, found)),
+        )
+        for each, found, mean in zip(comparisons, times, means, strict=True)
+    ]
+    words = "; ".join(
+        f"{each.cell.title} on {each.cell.label} {fmt.duration(mean)}"
+        for each, mean in zip(comparisons, means, strict=True)
+    )
+    alternative = f"Time of a whole run, from start to end: {words}."
+    axis = Axis("seconds of a whole run", bars=True)
+    return Panel("End to end", forest(rows, axis, "whole", alternative), alternative)
 
 
 def _accuracy_panel(comparisons: Sequence[Comparison]) -> Panel:
@@ -198,6 +239,8 @@ def _accuracy_row(comparison: Comparison) -> ForestRow:
         low=quality.interval.low if quality else None,
         high=quality.interval.high if quality else None,
         dots=quality.accuracies if quality else (),
+        said=accuracy_text(cell),
+        dots_said=tuple(map(fmt.share, quality.accuracies)) if quality else (),
         reference=quality.largest_class if quality else None,
     )
 

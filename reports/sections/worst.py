@@ -26,6 +26,7 @@ _OF_PICTURES = (
     "images."
 )
 _NO_PICTURES = " There are no pictures, since the prepared images are no longer where they were."
+_LEFT_OUT = " Pictures were left out of this page."
 
 _TITLES = ("Network", "Device", "#Run", "Image", "True class", "Diagnosis", "#Confidence")
 
@@ -97,16 +98,26 @@ class Worst:
         return tuple(cell for cell in self.cells if cell.pictured)
 
 
-def worst(networks: Sequence[Evaluated]) -> Worst | None:
-    """Find each cell's worst diagnoses; None where there is none, or no probability is known."""
+def worst(networks: Sequence[Evaluated], *, pictures: bool = True) -> Worst | None:
+    """Find each cell's worst diagnoses; None where there is none, or no probability is known.
+
+    Args:
+        networks: All that were tested.
+        pictures: Whether the images are shown.
+    """
     known = [each for each in networks if each.diagnoses]
     groups = [list(runs) for _, runs in groupby(known, key=lambda each: each.cell.key)]
-    found = [(cell, _thumbnails(runs)) for runs in groups if (cell := _of_cell(runs)).images]
+    found = [
+        (cell, _thumbnails(runs) if pictures else None)
+        for runs in groups
+        if (cell := _of_cell(runs)).images
+    ]
     if not found:
         return None
     cells = _illustrated(found)
     pictured = any(cell.pictured for cell in cells)
-    return Worst(_READING + (_OF_PICTURES if pictured else _NO_PICTURES), cells, _table(cells))
+    said = _OF_PICTURES if pictured else _NO_PICTURES if pictures else _LEFT_OUT
+    return Worst(_READING + said, cells, _table(cells))
 
 
 def _of_cell(runs: Sequence[Evaluated]) -> WorstOfCell:

@@ -21,6 +21,7 @@ FIXED = frozenset(
         *("schema_version", "run_id", "status", "kind", "started", "outcome", "subject", "sees"),
         *("model", "models", "device", "devices", "precision", "precisions", "backend", "backends"),
         *("pipeline", "pipelines", "optimizer", "preprocess", "split", "best", "pixels"),
+        "exclusive",
         "timing_epochs",
     }
 )

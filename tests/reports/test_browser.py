@@ -1,9 +1,12 @@
 """The page in a real browser: nothing sticks out sideways, nothing is asked of the network."""
 
 import json
+import re
 import shutil
 import subprocess
+import tarfile
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from lungbench.record import Reason, RunRecord
 from reports.load import load
 from reports.render import render
+from reports.view import SECTIONS
 
 FLAGS = (
     "--headless",
@@ -31,6 +35,7 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 START_S = 30.0
+AXE = "axe-core@4.10.3"
 
 
 class Browser:
@@ -149,7 +154,9 @@ def test_pictures_are_shown_under_the_pages_own_rules(
     browser.requested.clear()
     browser.logged.clear()
     browser.open(page, width=390)
-    assert browser.value("document.images.length") == 12  # two cells, six of each
+    assert (
+        browser.value("document.querySelectorAll('#diagnosis img').length") == 12
+    )  # two cells, six of each
     assert browser.value("[...document.images].every(each => each.naturalWidth === 96)")
     assert browser.value("document.documentElement.scrollWidth") <= 390
     assert {url for url in browser.requested if not url.startswith("data:")} == {page.as_uri()}
@@ -176,9 +183,8 @@ def test_hostile_texts_in_every_field_of_every_file_are_shown_and_do_nothing(
     assert r"run-\udcff" in words
     assert r"lost-\udcfe" in words
     assert browser.value("typeof window.ran") == "undefined"
-    assert (
-        browser.value("document.querySelectorAll('script, iframe, object, a[href^=j]').length") == 0
-    )
+    assert browser.value("document.querySelectorAll('iframe, object, a[href^=j]').length") == 0
+    assert browser.value("document.scripts.length") == 1  # the page's own
     assert browser.value("[...document.images].every(each => each.src.startsWith('data:'))")
     handlers = "[...document.querySelectorAll('*')].flatMap(each => each.getAttributeNames())"
     assert browser.value(f"{handlers}.filter(name => name.startsWith('on')).length") == 0
@@ -200,6 +206,77 @@ def test_charts_follow_the_colour_scheme(browser: Browser, reports: Any, *, dark
     browser.open(reports["complete"].page, width=1440, dark=dark)
     text = browser.value("getComputedStyle(document.querySelector('svg text')).fill")
     assert (min(_rgb(text)) > 128) is dark
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The accessibility checker, fetched by npm for this run of the tests alone."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    folder = tmp_path_factory.mktemp("axe")
+    command = ["npm", "pack", AXE, "--silent", "--pack-destination", str(folder)]
+    packed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if packed.returncode:
+        pytest.skip(f"npm could not fetch {AXE}: {packed.stderr.strip()[-200:]}")
+    [archive] = folder.glob("*.tgz")
+    with tarfile.open(archive) as members:
+        content = members.extractfile("package/axe.min.js")
+        assert content is not None
+        return content.read().decode()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("case", ["every_axis", "failing", "two_hosts"])
+def test_axe_finds_nothing_to_mend(
+    browser: Browser, reports: Any, axe: str, case: str, *, dark: bool
+) -> None:
+    browser.open(reports[case].page, width=1440, dark=dark)
+    browser.call("Runtime.evaluate", expression=axe)
+    run = "axe.run().then(found => JSON.stringify(found.violations.map(" + (
+        "each => [each.id, each.nodes.length, each.nodes[0].html.slice(0, 200)])))"
+    )
+    answer = browser.call("Runtime.evaluate", expression=run, awaitPromise=True, returnByValue=True)
+    assert json.loads(answer["result"]["value"]) == []
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_page_is_complete_without_its_script(browser: Browser, reports: Any, width: int) -> None:
+    page = reports["every_axis"].page
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.open(page, width=width)
+        assert browser.value("document.documentElement.scrollWidth") <= width
+        assert browser.value("document.querySelectorAll('section h2').length") == len(SECTIONS)
+        assert browser.value("document.querySelectorAll('button').length") == 0
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_a_column_of_figures_is_sorted_by_their_value(browser: Browser, reports: Any) -> None:
+    browser.open(reports["every_axis"].page, width=1440)
+    table = "document.querySelectorAll('#speed table')[0]"
+    cells = f"[...{table}.tBodies[0].rows].map(row => row.cells[4].textContent)"
+    browser.value(f"{table}.tHead.rows[0].cells[4].firstChild.click()")
+    shown = [float(text.removesuffix(" s")) for text in browser.value(cells)]
+    assert shown == sorted(shown)
+    assert len(shown) == 8  # two devices, two precisions, two pipelines
+
+
+def test_the_theme_can_be_turned(browser: Browser, reports: Any) -> None:
+    browser.open(reports["complete"].page, width=1440, dark=False)
+    browser.value("document.querySelector('.top button').click()")
+    assert (
+        min(_rgb(browser.value("getComputedStyle(document.querySelector('svg text')).fill"))) > 128
+    )
+
+
+def test_a_print_opens_what_is_folded_away(browser: Browser, reports: Any) -> None:
+    browser.open(reports["repeated"].page, width=1440)
+    assert browser.value("document.querySelectorAll('details:not([open])').length") > 10
+    printed = browser.call("Page.printToPDF", preferCSSPageSize=True)["data"]
+    assert browser.value("document.querySelectorAll('details:not([open])').length") == 0
+    pages = len(re.findall(rb"/Type ?/Page\b", b64decode(printed)))
+    assert 10 <= pages <= 60  # 18 runs with two tables and a matrix each, and what all share
 
 
 def _rgb(colour: str) -> list[int]:

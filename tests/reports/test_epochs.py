@@ -32,12 +32,17 @@ def waiting(share: float) -> Any:
 
 def test_a_starved_device_is_named_with_its_share(lab: Any) -> None:
     folder = lab.execution(models=("vgg16",), change=waiting(0.71))
-    assert "VGG16 on cpu:threads=2 waits 71.0% of the epoch for images." in used(folder).sentences
+    assert (
+        "VGG16 on cpu:threads=2 is limited by its images: it waits for them 71.0% of an epoch. "
+        "Faster arithmetic would gain little."
+    ) in used(folder).sentences
 
 
 def test_a_device_that_does_not_wait_is_said_not_to(lab: Any) -> None:
     folder = lab.execution(models=("vgg16",), change=waiting(0.01))
-    assert "VGG16 on cpu:threads=1 does not wait for images." in used(folder).sentences
+    [slow, _] = used(folder).sentences
+    assert slow.startswith("VGG16 on cpu:threads=1 is limited by its arithmetic, 99.0% of an epoch")
+    assert slow.endswith("it does not wait for images.")
 
 
 def test_work_and_throughput_give_the_achieved_rate(lab: Any) -> None:

@@ -14,6 +14,7 @@ from planted import plant
 from flows import commands
 from lungbench.executions.execution import REPORT_FILE
 from lungbench.record import Gpu, Host, RunRecord
+from reports.images import FoundImages
 from reports.load import Results, load
 from reports.redaction import redacted
 from reports.render import render
@@ -148,7 +149,7 @@ def _results(*hostnames: str, folder: Path = Path("x")) -> list[Results]:
             self.record = RunRecord.model_construct(host=host, spec=spec, data=data)
 
     runs: Any = tuple(map(Run, hostnames))
-    return [Results(folder, None, None, (), runs, (), ())]
+    return [Results(folder, None, None, FoundImages(), runs, (), ())]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_no_diagnosis_is_no_curve(reports: Any, case: str) -> None:
 def test_a_curve_of_many_images_is_drawn_as_fine_as_an_eye_sees() -> None:
     steps = 20_000
     points = [(x / steps, (x + 1) / (steps + 1)) for x in range(steps + 1)]
-    drawing = str(roc_curves([Curve("c1", points)], "p", "a curve of many images"))
+    drawing = str(roc_curves([Curve("c1", "run 1", points)], "p", "a curve of many images"))
     # Half pixels of a drawing 250 wide and high: 1,001 points of at most 12 characters, and the
     # axes with their grid, which take less than 8 kB.
     assert len(drawing) < 1_001 * 12 + 8_000

@@ -149,7 +149,8 @@ def pictures(of: Worst) -> list[str]:
 def test_a_page_says_of_each_picture_what_it_is(lab: Any, tmp_path: Path) -> None:
     folder = lab.execution(models=("cnn10",), devices=("cpu",), pixels=True)
     html = render([folder], tmp_path / "report.html").read_text()
-    shown = re.findall(r'<img src="(data:[^"]+)" width="96" height="96" alt="([^"]+)">', html)
+    part = html.partition('id="diagnosis-worst"')[2].partition("</section>")[0]
+    shown = re.findall(r'<img src="(data:[^"]+)" width="96" height="96" alt="([^"]+)">', part)
     assert len(shown) == MOST_OF_A_CELL
     [cell] = found(folder).cells
     assert [alternative for _, alternative in shown] == [image.alternative for image in cell.images]

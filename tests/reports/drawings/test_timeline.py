@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from lungbench.resources.samples import Sample, SampleFile
-from reports.drawings.timeline import timeline
+from reports.drawings.timeline import COLUMNS, timeline
 from reports.load import Run, load
 
 
@@ -49,7 +49,7 @@ def test_a_long_run_is_thinned_and_keeps_its_peak(run: Run) -> None:
     found = timeline(run)
     assert found is not None
     [points] = found.panels[0].series
-    assert len(points) <= 300
+    assert len(points) <= 2 * (COLUMNS + 1)
     assert (31_415.0, 99.0) in points
     assert list(points) == sorted(points)
 

@@ -1,0 +1,50 @@
+"""A few of the images that the networks were tested on, as they saw them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungbench.data.dataset import ImageSet
+from lungbench.errors import DataError
+from reports.drawings.thumbnails import Thumbnails
+from reports.load import Results
+
+MOST_OF_A_CLASS = 4
+MOST_CLASSES = 8
+MOST_BYTES = 80_000
+"""What these pictures may take together, as they are written in the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture of a class.
+
+    Attributes:
+        picture: Its address in the page.
+        alternative: What it shows, for who can't see it.
+    """
+
+    name: str
+    picture: str
+    alternative: str
+
+
+def samples_of(execution: Results) -> tuple[Sample, ...]:
+    """Return the first test images of each class; none where the pixels are gone."""
+    data, thumbnails = execution.data, Thumbnails.of(execution)
+    if data is None or thumbnails is None:
+        return ()
+    try:
+        tested = ImageSet.open(data, "test")
+    except (DataError, KeyError):
+        return ()
+    found, left = [], MOST_BYTES
+    for label, name in enumerate(data.classes[:MOST_CLASSES]):
+        of_class = tested.rows[np.asarray(tested.labels)[tested.rows] == label]
+        for row in of_class[:MOST_OF_A_CLASS].tolist():
+            path = data.paths[row]
+            picture = thumbnails.data_uri(path)
+            if picture and len(picture) <= left:
+                left -= len(picture)
+                found.append(Sample(name, picture, f"X-ray {path} of class {name}"))
+    return tuple(found)
