@@ -1,24 +1,32 @@
 """What an experiment would do: its matrix, the time and disk it will need, what is done already.
 
 Times and sizes are those of earlier runs below the same results folder, scaled to the planned
-epochs and images; what never ran on this host isn't guessed.
+epochs; what never ran on this host isn't guessed. A probe takes a few steps of each such training
+on random images, and says how long the whole would take.
 """
 
 import json
+import logging
 import socket
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from flows.columns import columns
 from flows.suite import records
+from lungbench.data.counting import Expected, expected_images
 from lungbench.data.sources import text_of
 from lungbench.executions.execution import executions
 from lungbench.experiment import Experiment, RunSpec
 from lungbench.host import describe_host, unavailable
-from lungbench.record import RunRecord
+from lungbench.record import Host, RunRecord
+from lungbench.run.probing import Probed, kind_of, probed
+from lungbench.training.step_times import STEPS, Estimate, estimated
 from lungbench.weights import missing_weights
 from reports.format import duration, size
+
+log = logging.getLogger("lungbench.planning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +34,13 @@ class PlannedRun:
     """One line of the plan.
 
     Attributes:
-        expected_s: Wall time, from the newest comparable run; None without one.
-        expected_bytes: Size of its folder, likewise.
+        expected_s: Wall time, from the newest comparable run or from a probe; None without one.
+        expected_bytes: Size of its folder, from that run.
         earlier: Completed runs of exactly this training in earlier executions.
         obstacle: Why it would be skipped or refused, None where nothing is in its way.
+        time_from: What the time was estimated from.
+        low_s: If every step went like the probe's fastest one; None without a probe.
+        high_s: If every step went like its slowest one.
     """
 
     run: str
@@ -41,6 +52,12 @@ class PlannedRun:
     expected_bytes: int | None
     earlier: int
     obstacle: str | None
+    time_from: Literal["earlier run", "probe"] | None = None
+    low_s: float | None = None
+    high_s: float | None = None
+
+
+Probe = Callable[[RunSpec, int], Probed]
 
 
 def planned(experiment: Experiment, results: Path) -> list[PlannedRun]:
@@ -61,10 +78,69 @@ def planned(experiment: Experiment, results: Path) -> list[PlannedRun]:
             expected_s=_expected_s(newest, spec.epochs) if newest else None,
             expected_bytes=_size(folder) if folder else None,
             earlier=sum(_same(record, spec, experiment) for _, record in like),
-            obstacle=unavailable(spec.device, host) or _missing(spec, without_weights),
+            obstacle=_absent(spec, experiment, host) or _missing(spec, without_weights),
+            time_from="earlier run" if newest else None,
         )
 
     return [line(spec) for spec in experiment.runs()]
+
+
+def with_probes(
+    runs: list[PlannedRun], experiment: Experiment, probe: Probe = probed
+) -> list[PlannedRun]:
+    """Return the plan with the times of runs that nothing comparable is known of.
+
+    A device that is absent, or that another host has, is not probed.
+
+    Args:
+        runs: The plan, in the experiment's order.
+        experiment: Whose plan it is.
+        probe: Takes a few steps of a training; told how many classes there are.
+
+    Raises:
+        DataError: The images can't be counted.
+    """
+    host, images = describe_host(), expected_images(experiment.data)
+    wanted = [
+        (run, spec)
+        for run, spec in zip(runs, experiment.runs(), strict=True)
+        if run.expected_s is None and not _absent(spec, experiment, host)
+    ]
+    found: dict[tuple[str, ...], Probed] = {}
+    kinds = len({kind_of(spec) for _, spec in wanted})
+    for _, spec in wanted:
+        if kind_of(spec) not in found:
+            log.info("probe %d of %d: %s", len(found) + 1, kinds, " on ".join(kind_of(spec)[:2]))
+            found[kind_of(spec)] = probe(spec, images.classes)
+    seen = {spec.run_id: found[kind_of(spec)] for _, spec in wanted}
+    return [
+        _with_probe(run, spec, seen[spec.run_id], images) if spec.run_id in seen else run
+        for run, spec in zip(runs, experiment.runs(), strict=True)
+    ]
+
+
+def _with_probe(run: PlannedRun, spec: RunSpec, found: Probed, images: Expected) -> PlannedRun:
+    if found.times is None:
+        return replace(run, obstacle=f"the probe failed: {found.reason}")
+    whole: Estimate = estimated(found.times, spec, images.images)
+    reads = "the files are read in every epoch, which comes on top"
+    return replace(
+        run,
+        expected_s=whole.wall_s,
+        low_s=whole.low_s,
+        high_s=whole.high_s,
+        time_from="probe",
+        obstacle=run.obstacle or (reads if spec.pipeline == "paper" else None),
+    )
+
+
+def _absent(spec: RunSpec, experiment: Experiment, host: Host) -> str | None:
+    """Say why a run can't be trained on this host; None where it can."""
+    if pool := experiment.pool_of(spec.device):
+        return f"trains where the work pool {pool} is"
+    if spec.backend not in host.versions:
+        return f"{spec.backend} is not installed"
+    return spec.device.unsuited(spec.backend) or unavailable(spec.device, host)
 
 
 def _missing(spec: RunSpec, without_weights: Iterable[str]) -> str | None:
@@ -127,15 +203,33 @@ def _cells(run: PlannedRun) -> tuple[object, ...]:
         run.batch_size,
         run.image_size,
         run.weights,
-        f"about {duration(run.expected_s)}" if run.expected_s else "unknown until it ran once",
+        _time(run),
         f"about {size(run.expected_bytes)}" if run.expected_bytes else "-",
         run.earlier,
         run.obstacle or "",
     )
 
 
+def _time(run: PlannedRun) -> str:
+    if run.expected_s is None:
+        return "unknown until it ran once"
+    about = f"about {duration(run.expected_s)}"
+    if run.low_s is None or run.high_s is None:
+        return about
+    return f"{about} ({duration(run.low_s)} to {duration(run.high_s)}, by a probe)"
+
+
 def _total(runs: list[PlannedRun]) -> str:
     known = [run.expected_s for run in runs if run.expected_s]
     unknown = len(runs) - len(known)
     rest = f" and {unknown} of unknown time" if unknown else ""
-    return f"{len(runs)} runs: about {duration(sum(known))}{rest}" if known else f"{len(runs)} runs"
+    if not known:
+        return f"{len(runs)} runs"
+    probes = any(run.time_from == "probe" for run in runs)
+    return f"{len(runs)} runs: about {duration(sum(known))}{rest}{_READING if probes else ''}"
+
+
+_READING = (
+    f"\nBy a probe: from {STEPS} steps on random images, the range that of the steps; what a "
+    "machine does when it is hot or a disk when it is slow is not in it."
+)

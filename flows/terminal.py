@@ -1,4 +1,4 @@
-"""What a person sees while an experiment runs: live bars on a terminal, a line an epoch off it.
+"""What a person sees while an experiment runs: a live table on a terminal, a line an epoch off it.
 
 It reads the run folders, like everybody who watches, and writes to stderr.
 """
@@ -6,20 +6,14 @@ It reads the run folders, like everybody who watches, and writes to stderr.
 import shlex
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from flows.live_screen import LiveScreen, unblocking
 from lungbench.executions.execution import SUMMARY_FILE, Execution
 from lungbench.experiment import RunSpec
 from lungbench.record import Epoch, RunRecord
@@ -29,7 +23,9 @@ from reports.guarding import name_in_a_sentence
 from reports.summary import Summary
 
 _LOOK_S = 1.0
+_FAREWELL_S = 5.0  # then a terminal that stands still is left behind
 _MOST_NAMED = 5
+_MOST_VERDICTS = 6
 
 
 @contextmanager
@@ -46,21 +42,61 @@ def preparing(console: Console) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def watched(execution: Execution, console: Console) -> Iterator[None]:
-    """Show the execution's progress while the body runs."""
+    """Show the execution's progress while the body runs, then what came out of it.
+
+    All of it is written by a thread of its own: a terminal that stands still holds up nothing.
+    """
     ended = threading.Event()
-    screen: _Lines = (
-        _Bars(execution, console) if console.is_terminal else _Lines(execution, console)
-    )
-    thread = threading.Thread(target=screen.run, args=(ended,), name="terminal", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        for line in (trust_line(execution.folder), left_line(execution)):
-            if line:
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
+    live = console.is_terminal and not console.is_dumb_terminal
+    with ExitStack() as stack:
+        screen: _Lines | LiveScreen
+        if live:
+            console = unblocking(console)
+            screen = LiveScreen(execution, console, _LOOK_S)
+            stack.enter_context(screen.taking_the_log())
+        else:
+            screen = _Lines(execution, console)
+        thread = threading.Thread(
+            target=_show, args=(screen, ended, execution, console), name="terminal", daemon=True
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(_FAREWELL_S if live else None)
+
+
+def _show(
+    screen: "_Lines | LiveScreen", ended: threading.Event, execution: Execution, console: Console
+) -> None:
+    with suppress(OSError):  # a terminal that is gone is no matter for the trainings
+        screen.run(ended)
+        for line in closing_lines(execution):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def closing_lines(execution: Execution) -> list[str]:
+    """Return what is said at the end: the verdicts, whether to trust them, and what is left."""
+    lines = (*verdict_lines(execution.folder), trust_line(execution.folder), left_line(execution))
+    return [line for line in lines if line]
+
+
+def verdict_lines(folder: Path) -> list[str]:
+    """Return the report's verdicts, a line a cell; none where no report was written.
+
+    Args:
+        folder: The execution's, with the summary that its report was written with.
+    """
+    summary = _summary(folder)
+    if summary is None:
+        return []
+    verdicts = (*(each.verdict for each in summary.cells), *(each.verdict for each in summary.axes))
+    said = [" ".join(verdict) for verdict in verdicts if verdict]
+    more = len(said) - _MOST_VERDICTS
+    if more <= 1:
+        return said
+    return [*said[:_MOST_VERDICTS], f"{more} more verdicts stand in the report"]
 
 
 def left_line(execution: Execution) -> str | None:
@@ -91,9 +127,8 @@ def trust_line(folder: Path) -> str | None:
     Args:
         folder: The execution's, with the summary that its report was written with.
     """
-    try:
-        summary = Summary.model_validate_json((folder / SUMMARY_FILE).read_bytes())
-    except (OSError, ValidationError):
+    summary = _summary(folder)
+    if summary is None:
         return None
     failed, warned, passed = (
         [guard for guard in summary.guards if guard.status == status]
@@ -108,6 +143,13 @@ def trust_line(folder: Path) -> str | None:
         if found
     ]
     return f"trust: {', '.join(counts)} (see the report): {_listed(raised)}"
+
+
+def _summary(folder: Path) -> Summary | None:
+    try:
+        return Summary.model_validate_json((folder / SUMMARY_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def _listed(names: list[str]) -> str:
@@ -146,7 +188,7 @@ class _Lines:
         while True:
             if not begun and follower.begun:
                 begun = True
-                self.started(title, spec, follower.kept)
+                self.started(title, follower.kept)
             last_look, finished = ended.is_set(), follower.ended
             for epoch in follower.epochs():
                 epochs.append(epoch)
@@ -160,7 +202,7 @@ class _Lines:
                 return
             ended.wait(_LOOK_S)
 
-    def started(self, title: str, spec: RunSpec, kept: int) -> None:  # noqa: ARG002 - bars need it
+    def started(self, title: str, kept: int) -> None:
         """Say that a run's turn has come, and after how many epochs it goes on."""
         self._say(f"{title}: goes on after epoch {kept}" if kept else f"{title}: started")
 
@@ -175,49 +217,6 @@ class _Lines:
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-class _Bars(_Lines):
-    """One live bar a run."""
-
-    def __init__(self, execution: Execution, console: Console) -> None:
-        super().__init__(execution, console)
-        self._bar: TaskID | None = None
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[state]}", markup=False),
-            TimeElapsedColumn(),
-            console=console,
-        )
-
-    def run(self, ended: threading.Event) -> None:
-        """Follow every run in turn with the bars on screen."""
-        with self._progress:
-            super().run(ended)
-
-    def started(self, title: str, spec: RunSpec, kept: int) -> None:
-        """Open the run's bar."""
-        self._bar = self._progress.add_task(
-            title, total=spec.epochs_to_train, completed=kept, state="starting"
-        )
-
-    def epoch(self, title: str, spec: RunSpec, epochs: list[Epoch]) -> None:  # noqa: ARG002
-        """Move the run's bar."""
-        self._move(completed=epochs[-1].epoch, state=_state(spec, epochs))
-
-    def finished(self, title: str, record: RunRecord | None) -> None:
-        """Close the run's bar; a run that never began has none."""
-        if self._bar is None:
-            super().finished(title, record)
-            return
-        self._move(state=_end(record))
-        self._progress.stop_task(self._bar)
-        self._bar = None
-
-    def _move(self, **fields: object) -> None:
-        if self._bar is not None:
-            self._progress.update(self._bar, **fields)  # type: ignore[arg-type]
 
 
 def _state(spec: RunSpec, epochs: list[Epoch]) -> str:

@@ -34,8 +34,8 @@ from lungbench.record import Reason
 
 def main(run_dir: Path) -> int:
     """Train what `spec.json` in `run_dir` asks for; return the exit code."""
-    _die_with_the_parent()
-    _confine()
+    die_with_the_parent()
+    confine()
     started = float(os.environ.get(STARTED_VARIABLE, time.monotonic()))
     try:
         job = Job.model_validate_json((run_dir / JOB_FILE).read_bytes())
@@ -49,7 +49,7 @@ def main(run_dir: Path) -> int:
     return _leave(run_dir, training)
 
 
-def _die_with_the_parent() -> None:
+def die_with_the_parent() -> None:
     """Exit when the parent's end of the lifeline closes, however the parent ended.
 
     What this process has started itself goes with it.
@@ -70,7 +70,8 @@ def _die_with_the_parent() -> None:
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
-def _confine() -> None:
+def confine() -> None:
+    """Pin this process to its processors, before a framework counts them."""
     cpus = os.environ.get(CPUS_VARIABLE)
     if cpus and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(cpu) for cpu in cpus.split(",")})

@@ -27,7 +27,7 @@ multiples of the interval.
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
@@ -131,11 +131,24 @@ def read_samples(path: Path) -> Samples:
     Raises:
         OSError: The file can't be read.
     """
-    whole, _, _ = b"".join(_unzipped(path)).rpartition(b"\n")
-    header, *lines = whole.decode("ascii", errors="replace").split("\n")
-    names = header.split(",") if header else []
-    rows = list(_rows(lines, len(names)))
+    names, each = sample_rows(path)
+    rows = list(each)
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def sample_rows(path: Path) -> tuple[tuple[str, ...], Iterator[list[float | None]]]:
+    """Read a `samples.csv.gz` row by row, as far as it goes, without holding it in memory.
+
+    Returns:
+        The names of its columns, and rows as they come, a value a column; see `read_samples`.
+
+    Raises:
+        OSError: The file can't be read, now or while rows are taken.
+    """
+    lines = _lines(path)
+    header = next(lines, "")
+    names = tuple(header.split(",")) if header else ()
+    return names, _rows(lines, len(names))
 
 
 def summarise(
@@ -209,7 +222,16 @@ def _unzipped(path: Path) -> Iterator[bytes]:
             yield unzip.decompress(chunk)
 
 
-def _rows(lines: Sequence[str], width: int) -> Iterator[list[float | None]]:
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines that were written to their end."""
+    torn = b""
+    for piece in _unzipped(path):
+        *whole, torn = (torn + piece).split(b"\n")
+        for line in whole:
+            yield line.decode("ascii", errors="replace")
+
+
+def _rows(lines: Iterable[str], width: int) -> Iterator[list[float | None]]:
     """Yield rows of numbers, until one is damaged."""
     with suppress(ValueError):
         for line in lines:

@@ -1,6 +1,7 @@
 """What the terminal says of an execution, from the files alone."""
 
 import io
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from flows.terminal import left_line, resume_command, trust_line, watched
+from flows.terminal import left_line, resume_command, trust_line, verdict_lines, watched
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.executions.execution import SUMMARY_FILE, Execution
 from lungbench.experiment import Experiment
@@ -19,7 +20,7 @@ from lungbench.job import EPOCHS_FILE, JOB_FILE, SAMPLES_FILE, Spent
 from lungbench.record import DataFacts, Epoch, Reason, RunRecord, Status, write_record
 from lungbench.training.checkpoint import CHECKPOINT_FILE, Header, write_checkpoint
 from reports.summary import Summary
-from reports.summary_figures import GuardFigures
+from reports.summary_figures import AxisFigures, GuardFigures
 
 
 def guard(name: str, status: str) -> GuardFigures:
@@ -55,6 +56,23 @@ def judged(folder: Path, *guards: GuardFigures) -> Path:
     )
     (folder / SUMMARY_FILE).write_text(summary.model_dump_json())
     return folder
+
+
+def told(folder: Path, verdicts: int, *guards: GuardFigures) -> None:
+    """Write the summary of an execution with so many verdicts, a sentence and a half each."""
+    axes = tuple(
+        AxisFigures(
+            axis="precision",
+            baseline="float32",
+            comparisons=(),
+            across_models=(),
+            verdict=(f"Half as fast ({n}).", "As good."),
+        )
+        for n in range(verdicts)
+    )
+    summary = Summary.model_validate_json((judged(folder, *guards) / SUMMARY_FILE).read_bytes())
+    told_too = summary.model_copy(update={"axes": axes})
+    (folder / SUMMARY_FILE).write_text(told_too.model_dump_json())
 
 
 @pytest.mark.parametrize(
@@ -181,16 +199,71 @@ def test_a_skipped_run_says_why_and_not_that_it_was_started(execution: Execution
     assert shown == [f"[{n}/3] cnn10 on cpu #{n}: skipped: it has no GPU" for n in (1, 2, 3)]
 
 
-def test_bars_show_the_same(execution: Execution) -> None:
+def test_a_table_shows_the_same_and_what_went_wrong_above_it(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+
     def one_of_three() -> None:
         begin(execution, 0, epochs=2)
         end(execution, 0, "failed", "it broke")
         end(execution, 1, "skipped", "it has no GPU")
 
     screen = screen_of(execution, one_of_three, terminal=True)
-    assert "failed: it broke" in screen
+    assert "[1/3] cnn10 on cpu #1: failed: it broke" in screen
     assert "[2/3] cnn10 on cpu #2: skipped: it has no GPU" in screen
+    assert "0 of 3 done, 1 failed, 1 skipped, 1 waiting" in screen
     assert "done: 2 of 3 runs; left: cnn10 on cpu #3" in screen
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+
+    def one_of_three() -> None:
+        begin(execution, 0, epochs=1)
+        end(execution, 0, "completed")
+
+    screen = screen_of(execution, one_of_three, terminal=True)
+    assert "[1/3] cnn10 on cpu #1: epoch 1/2 2.00 s, 3.0 images/s" in screen
+    assert "\x1b[1A" not in screen
+
+
+def test_what_is_logged_meanwhile_stands_above_the_table(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    log, across = logging.getLogger("lungbench"), logging.StreamHandler()
+    log.addHandler(across)
+    try:
+        screen = screen_of(execution, lambda: log.warning("it waits"), terminal=True)
+        log.warning("later")
+    finally:
+        log.removeHandler(across)
+    assert "it waits\n" in screen
+    assert capsys.readouterr().err == "later\n"
+
+
+@pytest.mark.parametrize("many", [1, 7])
+def test_up_to_seven_verdicts_have_a_line_each(tmp_path: Path, many: int) -> None:
+    told(tmp_path, many)
+    assert verdict_lines(tmp_path) == [f"Half as fast ({n}). As good." for n in range(many)]
+
+
+def test_of_more_verdicts_the_report_tells_the_rest(tmp_path: Path) -> None:
+    told(tmp_path, 9)
+    *_, last_shown, rest = verdict_lines(tmp_path)
+    assert last_shown == "Half as fast (5). As good."
+    assert rest == "3 more verdicts stand in the report"
+
+
+def test_an_execution_ends_with_its_verdicts_before_its_trust(execution: Execution) -> None:
+    screen = screen_of(execution, lambda: told(execution.folder, 1, FAILED))
+    assert screen.splitlines()[-3:-1] == [
+        "Half as fast (0). As good.",
+        "trust: 1 failed check (see the report): repeats",
+    ]
 
 
 def test_a_resume_says_what_is_complete_and_where_a_run_goes_on(execution: Execution) -> None:

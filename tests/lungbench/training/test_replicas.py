@@ -269,6 +269,6 @@ def test_a_backend_must_see_the_device_that_was_asked_for(
     asked = spec.model_copy(update={"device": Device.parse(device)})
     if seen is None:
         with pytest.raises(DeviceUnavailable, match=f"sees {gpus}"):
-            fit._seen_device(asked)
+            fit.seen_device(asked)
     else:
-        assert fit._seen_device(asked) == seen
+        assert fit.seen_device(asked) == seen
