@@ -1,24 +1,31 @@
 """Train every model on every device of an experiment and report what that showed.
 
 Reads: an experiment, its images. Writes: one folder `results/<experiment>/<started>/`.
-Runs: by `lungbench run FILE`, or as a deployment on a schedule.
+Runs: by `lungbench run FILE`, or as a deployment on a schedule. One that is retried goes on.
 """
 
-import threading
 from pathlib import Path
+from threading import Event
 
 from prefect import flow, unmapped
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, wait
+from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows import pools
+from flows.alarms import raise_alarms
+from flows.cancelling import cancellable
+from flows.retrying import begun_before, put_in_order
 from flows.zombies import note_flow_run
+from lungbench.errors import Refused
 from lungbench.executions.execution import Execution, preflight
-from lungbench.experiment import Experiment
+from lungbench.experiment import Experiment, RunSpec
 from lungbench.host import describe_host
 from tasks.prepare import prepare
 from tasks.report import report
+from tasks.table import shown_as_a_table
 from tasks.train import train
 
 
@@ -44,21 +51,53 @@ def benchmark(
 
 def executed(experiment: Experiment, results: Path, folder: Path | None = None) -> State:
     """Make the execution's folder, or open it, and carry the execution out; see `benchmark`."""
-    if folder:
-        execution = Execution.open(folder)
-    else:
-        preflight(experiment, results, describe_host())
-        execution = Execution.create(experiment, results)
-    with execution.held("flow run"):
+    begun = Execution.open(folder) if folder else begun_before(experiment, results, flow_run.id)
+    execution = begun or _begun(experiment, results)
+    with execution.held("flow run") as dead:
         note_flow_run(execution.folder)
-        return execute(execution)
+        if begun and not folder:
+            put_in_order(execution, dead)
+        state = execute(execution)
+        raise_alarms(execution)
+        return state
+
+
+def _begun(experiment: Experiment, results: Path) -> Execution:
+    preflight(experiment, results, describe_host())
+    return Execution.create(experiment, results)
 
 
 def execute(execution: Execution) -> State:
     """Prepare, train what isn't complete, report; Failed if any training failed."""
-    folder, stop = execution.folder, threading.Event()
-    prepare(folder)
-    runs = execution.remaining()
+    folder = execution.folder
+    with cancellable() as stop:
+        prepared = prepare(folder, stop, return_state=True)
+        if stop.is_set():
+            return Cancelled(message=prepared.message)
+        prepared.result()
+        if execution.experiment.hosts:
+            return _elsewhere(execution, stop)
+        with shown_as_a_table(execution):
+            trainings = _trained(folder, execution.remaining(), stop)
+    return final_state(trainings, report(folder))
+
+
+def _elsewhere(execution: Execution, stop: Event) -> State:
+    """Have the runs trained by the hosts of work pools; whatever interrupts that has its report."""
+    try:
+        with shown_as_a_table(execution):
+            pools.train_on_pools(execution, stop)
+    except Refused:
+        execution.remove_if_not_begun()
+        raise
+    except BaseException:
+        report(execution.folder)
+        raise
+    return pools.final_state(execution, report(execution.folder))
+
+
+def _trained(folder: Path, runs: tuple[RunSpec, ...], stop: Event) -> list[PrefectFuture[State]]:
+    """Train runs one after the other; whatever interrupts that ends them, and has its report."""
     trainings = train.map(
         unmapped(folder),
         [spec.run_id for spec in runs],
@@ -73,7 +112,7 @@ def execute(execution: Execution) -> State:
         wait(trainings)
         report(folder)
         raise
-    return final_state(trainings, report(folder))
+    return trainings
 
 
 def final_state(trainings: list[PrefectFuture[State]], page: str) -> State:

@@ -3,6 +3,8 @@
 A flow run sends a heartbeat every `FREQUENCY_S` while its process lives. One that sent some, and
 then neither another nor word of its end, is set to Crashed by the server itself. It mends what a
 command of lungbench can't see: a machine that never came back.
+
+`python -m flows.heartbeat` gives it to the server that `PREFECT_API_URL` names.
 """
 
 from datetime import timedelta
@@ -52,3 +54,7 @@ def _automation() -> Automation:
             )
         ],
     )
+
+
+if __name__ == "__main__":
+    install()

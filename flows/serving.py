@@ -1,7 +1,7 @@
 """One command for a lab's machine: a Prefect server, what it can run, and a worker that runs it.
 
-The server listens on this machine alone. On another address it would let everybody who can reach
-it run code here, so that is left to a service set up with a password (docs/lab-server.md).
+The server listens on this machine alone, unless it is told otherwise. On another address it would
+let everybody who can reach it run code here, so there it starts with a password or not at all.
 """
 
 import os
@@ -12,6 +12,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -21,8 +23,10 @@ from flows.suite import configure_prefect
 from lungbench.errors import Interrupted, LungbenchError, Refused
 
 HOST = "127.0.0.1"
+PASSWORD, CLIENT_PASSWORD = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 POOL = "lungbench"
 DEPLOYMENTS = "prefect.yaml"
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 _START_S = 120.0
 _POLL_S = 0.5
@@ -30,66 +34,109 @@ _POLL_S = 0.5
 Say = Callable[[str], None]
 
 
-def serve(folder: Path, port: int, say: Say) -> None:
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens.
+
+    Attributes:
+        host: An address or a name of this machine, or `0.0.0.0` for all of them.
+    """
+
+    host: str = HOST
+    port: int = 4200
+
+    @property
+    def here(self) -> str:
+        """Where this machine itself reaches the server."""
+        host = {"0.0.0.0": HOST, "::": "::1"}.get(self.host, self.host)  # noqa: S104 - asked for
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def serve(folder: Path, address: Address, say: Say) -> None:
     """Run a server and a worker until somebody stops this command.
 
     Args:
         folder: Holds `prefect.yaml`; the worker runs there, so results appear below it.
-        port: Of the server on this machine.
+        address: Of the server on this machine.
         say: Told what there is, a line each.
 
     Raises:
-        Refused: There is no `prefect.yaml`, or the port is taken.
+        Refused: There is no `prefect.yaml`, the port is taken, or others could reach the server
+            without a password.
         LungbenchError: Something didn't start, or ended by itself.
         Interrupted: Somebody stopped it; the flow runs and the worker have ended in order.
     """
-    _check(folder, port)
+    _check(folder, address)
     configure_prefect()
-    environ = _environ(folder, port)
-    with _stoppable(), _process("server", _server(port), environ, folder) as server:
-        _wait_until_healthy(port, server)
-        say(f"Prefect's UI: http://{HOST}:{port}")
+    environ = _environ(folder, address)
+    with _stoppable(), _process("server", _server(address), environ, folder) as server:
+        _wait_until_healthy(address, server)
+        say(f"Prefect's UI: {address.here}")
+        if not address.is_loopback:
+            say("Others reach it with the password, which travels in clear text without TLS.")
         _set_up(environ, folder, say)
         with _process("worker", _WORKER, environ, folder, end=drain) as worker:
             say(f"A worker waits for runs in {folder}. Ctrl-C ends all of it.")
             _wait(server, worker)
 
 
-def _server(port: int) -> tuple[str, ...]:
-    return ("server", "start", "--host", HOST, "--port", str(port))
+def _server(address: Address) -> tuple[str, ...]:
+    return ("server", "start", "--host", address.host, "--port", str(address.port))
 
 
 _WORKER = ("worker", "start", "--pool", POOL, "--type", "process", "--name", socket.gethostname())
 
 
-def _check(folder: Path, port: int) -> None:
+def _check(folder: Path, address: Address) -> None:
+    if not address.is_loopback and not os.environ.get(PASSWORD):
+        raise Refused(
+            "A server that other machines can reach needs a password.",
+            received=f"--host {address.host}, and no {PASSWORD}",
+            hint=f"set {PASSWORD}=user:password, or leave --host out for this machine alone.",
+        )
     if not (folder / DEPLOYMENTS).is_file():
         raise Refused(
             f"A server is started where {DEPLOYMENTS} lies.",
             received=folder,
             expected="the folder of the project, or a copy of that file",
         )
-    with socket.socket() as free:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family) as free:
         free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            free.bind((HOST, port))
+            free.bind((address.host, address.port))
         except OSError as error:
             raise Refused(
                 "The server's port must be free.",
-                received=f"{HOST}:{port} ({error.strerror})",
+                received=f"{address.host}:{address.port} ({error.strerror})",
                 hint="if a server runs there already, set PREFECT_API_URL and start a worker; "
                 "else name another one with --port.",
             ) from None
 
 
-def _environ(folder: Path, port: int) -> dict[str, str]:
+def _environ(folder: Path, address: Address) -> dict[str, str]:
     from flows.heartbeat import FREQUENCY_S
 
+    password = os.environ.get(PASSWORD, "")
+    guarded = {CLIENT_PASSWORD: password, "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true"}
     return {
         **os.environ,
         "PWD": str(folder),  # the deployments' runs work there
-        "PREFECT_API_URL": f"http://{HOST}:{port}/api",
+        **(guarded if password else {}),
+        "PREFECT_API_URL": f"{address.here}/api",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(FREQUENCY_S),
+        # A run that waits for its turn holds a slot, and is ended where the server forgot that.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         # The console is quiet in flow runs of the command line; here it goes to the logs' files.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
     }
@@ -141,11 +188,11 @@ def _terminate(pid: int) -> None:
         os.kill(pid, signal.SIGTERM)
 
 
-def _wait_until_healthy(port: int, server: "subprocess.Popen[bytes]") -> None:
+def _wait_until_healthy(address: Address, server: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         _check_alive(server, "server")
-        with suppress(URLError, OSError), urlopen(f"http://{HOST}:{port}/api/health", timeout=2):
+        with suppress(URLError, OSError), urlopen(f"{address.here}/api/health", timeout=2):  # noqa: S310 - http
             return
         time.sleep(_POLL_S)
     raise LungbenchError(
@@ -156,31 +203,34 @@ def _wait_until_healthy(port: int, server: "subprocess.Popen[bytes]") -> None:
 
 
 def _set_up(environ: Mapping[str, str], folder: Path, say: Say) -> None:
-    """Make the work pool, the deployments and the automation, where they are missing."""
+    """Make what is missing on the server, and mend what this host's dead processes left."""
     _prefect(("work-pool", "create", POOL, "--type", "process", "--overwrite"), environ, folder)
     _prefect(("--no-prompt", "deploy", "--all"), environ, folder)
-    ended = subprocess.run(
-        [sys.executable, "-c", "from flows.heartbeat import install; install()"],
-        env=environ,
+    for module, arguments, what in (
+        ("flows.heartbeat", (), "No automation for flow runs that die without a word"),
+        ("flows.zombies", ("results",), "Not mended what dead processes left"),
+    ):
+        ended = _python(("-m", module, *arguments), environ, folder)
+        if ended.returncode:
+            last = (ended.stderr.strip().splitlines() or ["no word"])[-1]
+            say(f"{what}: {last}")
+
+
+def _python(
+    arguments: tuple[str, ...], environ: Mapping[str, str], folder: Path
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *arguments],
         cwd=folder,
+        env=environ,
         capture_output=True,
         text=True,
         check=False,
     )
-    if ended.returncode:
-        last = (ended.stderr.strip().splitlines() or ["no word"])[-1]
-        say(f"No automation for flow runs that die without a word: {last}")
 
 
 def _prefect(arguments: tuple[str, ...], environ: Mapping[str, str], folder: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "prefect", *arguments],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = _python(("-m", "prefect", *arguments), environ, folder)
     if ended.returncode:
         said = (ended.stderr + ended.stdout).strip().splitlines() or ["no word"]
         raise LungbenchError(

@@ -13,6 +13,7 @@ from lungbench.errors import LungbenchError
 from lungbench.executions.execution import REPORT_FILE, Execution
 from lungbench.experiment import RunSpec
 from lungbench.record import RunRecord, read_record, run_folders
+from lungbench.secrets import without_password
 
 # Prefect reads these once, when it is first imported. What the user has set stays.
 _PREFECT = {
@@ -25,8 +26,10 @@ _PREFECT = {
     # its workers, which can't reach that server, nowhere.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_HANDLERS_DEBUG_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_EXTRA_LOGGERS": "lungbench",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "lungbench,flows",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    # Nothing here stores results; what somebody adds would be read again without running code.
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
 }
 
 log = logging.getLogger("lungbench.suite")
@@ -60,13 +63,15 @@ def run_with_prefect(execution: Execution) -> None:
     except RuntimeError as error:
         if "Failed to reach API" not in str(error):
             raise
-        raise _no_answer(os.environ.get("PREFECT_API_URL")) from None
+        raise _no_answer(without_password(os.environ.get("PREFECT_API_URL", ""))) from None
     except (HTTPError, PrefectException, Abort) as error:
         why = (str(error) or type(error).__name__).splitlines()[0]
         if _changed(page) == before:
             raise _no_answer(why) from None
         log.warning("Prefect could not be told how this ended: %s", why)
         return
+    if state.is_cancelled():
+        raise KeyboardInterrupt
     # A flow that ended in the report has said everything in its records; another has not.
     if not page.exists():
         state.result()

@@ -3,15 +3,17 @@
 A server that gets no word of a run's end shows it as Running for ever. Every execution notes its
 flow runs in `flow.json`; a command that uses the same server asks which of them are not final, and
 ends those whose execution nobody holds any more.
+
+`python -m flows.zombies RESULTS` is what a service manager runs before it starts a worker.
 """
 
 import logging
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -32,8 +34,10 @@ from pydantic import ValidationError
 
 from lungbench.executions.execution import FLOW_FILE, executions
 from lungbench.executions.hold import held_elsewhere
+from lungbench.executions.repair import repair_all
 from lungbench.files import write_atomically
 from lungbench.frozen import Frozen
+from lungbench.secrets import without_password
 
 _ANSWER_S = 5.0
 _OPEN = [state for state in StateType if state not in TERMINAL_STATES]
@@ -63,7 +67,8 @@ class FlowNote(Frozen):
 def note_flow_run(folder: Path) -> None:
     """Add the flow run that this code runs in to its execution's note, if that can be written."""
     now = NotedFlowRun(id=UUID(present.id), api=_server(), host=socket.gethostname())
-    note = FlowNote(flow_runs=(*_read(folder).flow_runs, now))
+    others = (each for each in _read(folder).flow_runs if each != now)  # one that is retried
+    note = FlowNote(flow_runs=(*others, now))
     with suppress(OSError):
         write_atomically(folder / FLOW_FILE, note.model_dump_json(indent=2) + "\n")
 
@@ -99,6 +104,18 @@ def _noted(results: Path) -> Iterator[tuple[UUID, Path]]:
                 yield each.id, folder
 
 
+def flow_runs_of(folder: Path) -> set[str]:
+    """Return the ids of the flow runs that have worked on an execution, of the server in use."""
+    api = _server()
+    return {str(each.id) for each in _read(folder).flow_runs if each.api == api}
+
+
+def mend(results: Path) -> None:
+    """Record what dead processes of this host left below `results`, here and on the server."""
+    repair_all(results)
+    end_zombies(results)
+
+
 def _read(folder: Path) -> FlowNote:
     try:
         return FlowNote.model_validate_json((folder / FLOW_FILE).read_bytes())
@@ -109,10 +126,7 @@ def _read(folder: Path) -> FlowNote:
 def _server() -> str | None:
     """Return the address of the server in use, without a password that may stand in it."""
     address: str | None = PREFECT_API_URL.value()
-    if not address:
-        return None
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return without_password(address) if address else None
 
 
 def _open_runs(client: SyncPrefectClient, ids: list[UUID]) -> list[FlowRun]:
@@ -133,3 +147,7 @@ def _end(client: SyncPrefectClient, flow_run: FlowRun) -> None:
 
 def _crashed() -> State[Any]:
     return Crashed(message="Its process ended without a word; lungbench noticed later.")
+
+
+if __name__ == "__main__":
+    mend(Path(sys.argv[1]))

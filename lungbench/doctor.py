@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lungbench.checks import Asked, Check, Outcome, gpus, machine, software, wanted
+from lungbench.checks import Asked, Check, Outcome, exposure, gpus, machine, software, wanted
 from lungbench.experiment import Experiment
 from lungbench.host import describe_host
 
@@ -14,6 +14,7 @@ _CHECKS: tuple[Callable[[Asked], Iterator[Check]], ...] = (
     software.python,
     software.dependencies,
     software.server,
+    exposure.exposure,
     machine.processors,
     machine.memory,
     machine.disk,

@@ -32,7 +32,7 @@ def train(
     """Train one run; the state tells how it ended, and `record.json` everything else."""
     execution = Execution.open(folder)
     spec = execution.spec(run_id)
-    with reported(spec, execution.run_dir(spec)):
+    with reported(execution.experiment.name, spec, execution.run_dir(spec)):
         record = execution.train(run_id, stop)
     return state_of(record)
 

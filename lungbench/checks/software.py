@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 
 from lungbench.checks import Asked, Check
 from lungbench.checks.question import TIMEOUT_S, Answer, ask
+from lungbench.secrets import without_password
 
 _PACKAGE = "lungbench"
 _INSTALL = "install it again with `make setup`, which uses the pinned versions."
@@ -70,7 +71,7 @@ def dependencies(_asked: Asked) -> Iterator[Check]:
 
 def server(_asked: Asked) -> Iterator[Check]:
     """See whether Prefect's server answers, or would start."""
-    url = os.environ.get("PREFECT_API_URL")
+    url = without_password(os.environ.get("PREFECT_API_URL", ""))
     yield _running(url) if url else _startable(ask(_SERVER, _QUIET))
 
 

@@ -16,7 +16,7 @@ from lungbench.job import CPUS_VARIABLE, LIFELINE_VARIABLE, LOG_FILE, STARTED_VA
 COMMAND = (sys.executable, "-m", "lungbench.train")
 
 # A child that gets a library's thread count from the user's shell would not run on the device
-# that its record names; Prefect's own variables would make it a part of the flow.
+# that its record names; Prefect's would make it a part of the flow, and hold passwords.
 _NOT_INHERITED = (
     "OMP_",
     "MKL_",
@@ -24,21 +24,22 @@ _NOT_INHERITED = (
     "TF_NUM_",
     "CUDA_VISIBLE",
     "KERAS_BACKEND",
-    "PREFECT__",
+    "PREFECT_",
 )
 
 
 class Child:
     """One process that trains, its output in `log.txt`.
 
-    It inherits the host's lock, and the read end of a pipe whose other end only this process
-    holds: when this process ends, however it ends, the child reads end-of-file and exits.
+    It inherits the locks of its host or devices, and the read end of a pipe whose other end only
+    this process holds: when this process ends, however it ends, the child reads end-of-file and
+    exits.
 
     Args:
         run_dir: The run folder, its only argument.
         environ: Variables that confine it to its device.
         cpus: Logical processors that it pins itself to; empty means all.
-        lock: File descriptor of the host's lock.
+        locks: File descriptors of the locks that own the host, or its devices.
         command: What is started, before the run folder.
     """
 
@@ -48,11 +49,10 @@ class Child:
         environ: Mapping[str, str],
         *,
         cpus: Sequence[int] = (),
-        lock: int | None = None,
+        locks: Sequence[int] = (),
         command: Sequence[str] = COMMAND,
     ) -> None:
         read_end, self._lifeline = os.pipe()
-        inherited = [read_end] if lock is None else [read_end, lock]
         self.started = time.monotonic()
         try:
             with (run_dir / LOG_FILE).open("ab") as log:
@@ -62,7 +62,7 @@ class Child:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     env=self._environment(environ, cpus, read_end),
-                    pass_fds=inherited,
+                    pass_fds=(read_end, *locks),
                 )
         except BaseException:
             os.close(self._lifeline)

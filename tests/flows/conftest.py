@@ -35,7 +35,7 @@ WITH_STAND_IN = f"""
 import sys, types
 from lungbench.run import child
 child.COMMAND = (sys.executable, {str(STAND_IN)!r})
-def render(folders, page, redact=False):
+def render(folders, page, redact=False, pictures=True):
     page.write_text("a report")
     return page
 def publish(folder):

@@ -56,6 +56,10 @@ def task_runs(api: str, flow_run: Any) -> dict[str, Any]:
     return {each["name"]: each for each in runs}
 
 
+def artifacts(api: str, flow_run: Any) -> list[Any]:
+    return list(ask(api, "artifacts/filter", flow_runs={"id": {"any_": [flow_run["id"]]}}))
+
+
 def test_with_a_server_every_training_is_a_task_and_every_epoch_an_artifacts_update(
     prefect_api: str, experiment_file: Path, environment: Environment, tmp_path: Path
 ) -> None:
@@ -78,10 +82,16 @@ def test_with_a_server_every_training_is_a_task_and_every_epoch_an_artifacts_upd
         "report": "Completed",
     }
 
-    [artifact] = ask(prefect_api, "artifacts/filter", artifacts={"type": {"any_": ["progress"]}})
-    assert artifact["data"] == 100.0
-    assert "epoch 2 of 2" in artifact["description"]
-    assert artifact["task_run_id"] == tasks["train cnn10 on cpu:threads=1 #1"]["id"]
+    shown = {each["key"]: each for each in artifacts(prefect_api, flow_run)}
+    training = shown["tiny-train-cnn10-cpu-t1-float32-tensorflow-cached-r1"]
+    assert training["data"] == 100.0
+    assert "completed, epoch 2 of 2" in training["description"]
+    assert training["task_run_id"] == tasks["train cnn10 on cpu:threads=1 #1"]["id"]
+    assert "skipped" in shown["tiny-train-cnn10-gpu-97-float32-tensorflow-cached-r1"]["description"]
+    assert shown["tiny-trainings"]["description"] == "2 of 2 done: 1 skipped, 1 completed"
+    page = shown["tiny-report"]["data"]
+    assert end.stdout.strip() in page
+    assert "| 10-layer CNN on cpu:threads=1 |" in page
 
     logs = ask(prefect_api, "logs/filter", logs={"flow_run_id": {"any_": [flow_run["id"]]}})
     messages = [log["message"] for log in logs]

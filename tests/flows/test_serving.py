@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from flows.draining import drain
+from flows.serving import Address
 from lungbench.executions.execution import executions
 from lungbench.record import read_record, run_folders
 
@@ -204,24 +205,25 @@ def test_draining_a_worker_that_is_gone_does_nothing() -> None:
     drain(gone.pid)
 
 
-@pytest.mark.parametrize("problem", ["no prefect.yaml", "port taken"])
+@pytest.mark.parametrize(
+    ("problem", "rule"),
+    [
+        ("no prefect.yaml", "prefect.yaml lies"),
+        ("port taken", "port must be free"),
+        ("no password", "needs a password"),
+    ],
+)
 def test_what_cannot_be_served_is_one_line(
-    problem: str, lab: Path, own: dict[str, str], tmp_path: Path
+    problem: str, rule: str, lab: Path, own: dict[str, str], tmp_path: Path
 ) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1] if problem == "port taken" else 1
+        host = "0.0.0.0" if problem == "no password" else "127.0.0.1"
         ended = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "from flows.cli import main; main()",
-                "serve",
-                "--port",
-                str(port),
-            ],
-            cwd=lab if problem == "port taken" else tmp_path,
+            [*LUNGBENCH, "serve", "--port", str(port), "--host", host],
+            cwd=tmp_path if problem == "no prefect.yaml" else lab,
             env=own,
             capture_output=True,
             text=True,
@@ -229,4 +231,22 @@ def test_what_cannot_be_served_is_one_line(
         )
     assert ended.returncode == 3
     assert len(ended.stderr.splitlines()) == 1
-    assert ("must be free" if problem == "port taken" else "prefect.yaml lies") in ended.stderr
+    assert rule in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback", "here"),
+    [
+        ("127.0.0.1", True, "http://127.0.0.1:4200"),
+        ("localhost", True, "http://localhost:4200"),
+        ("::1", True, "http://[::1]:4200"),
+        ("127.8.9.1", True, "http://127.8.9.1:4200"),
+        ("0.0.0.0", False, "http://127.0.0.1:4200"),
+        ("::", False, "http://[::1]:4200"),
+        ("192.168.0.7", False, "http://192.168.0.7:4200"),
+        ("lab.example", False, "http://lab.example:4200"),
+    ],
+)
+def test_only_loopback_is_this_machine_alone(host: str, loopback: bool, here: str) -> None:
+    address = Address(host)
+    assert (address.is_loopback, address.here) == (loopback, here)

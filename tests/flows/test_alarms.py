@@ -1,0 +1,52 @@
+"""What somebody is told of an execution that didn't end well."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from flows.alarms import FAILED, UNFINISHED, alarms
+from lungbench.executions.execution import Execution
+from lungbench.experiment import Experiment
+from lungbench.host import describe_host
+from lungbench.record import DataFacts, Reason, RunRecord, Status, write_record
+
+
+@pytest.fixture
+def execution(tmp_path: Path) -> Execution:
+    """Three runs, none of them begun."""
+    matrix = {"models": ["cnn10"], "devices": ["cpu"], "repeats": 3}
+    return Execution.create(Experiment.model_validate({"name": "tiny", "matrix": matrix}), tmp_path)
+
+
+def end(execution: Execution, number: int, status: Status, reason: str | None = None) -> None:
+    spec = execution.experiment.runs()[number]
+    execution.run_dir(spec).mkdir(parents=True)
+    record = RunRecord(
+        run_id=spec.run_id,
+        status=status,
+        reason=Reason(kind="error", message=reason) if reason else None,
+        started=datetime(2026, 11, 22, tzinfo=UTC),
+        spec=spec,
+        host=describe_host(gpus=False),
+        data=DataFacts(fingerprint="f", source="x", classes=("a", "b"), counts={}),
+    )
+    write_record(record, execution.run_dir(spec))
+
+
+def test_nobody_is_told_of_runs_that_completed_or_were_skipped(execution: Execution) -> None:
+    for number, status in enumerate(("completed", "completed", "skipped")):
+        end(execution, number, status)  # type: ignore[arg-type]
+    assert list(alarms(execution)) == []
+
+
+def test_failed_and_unfinished_runs_are_two_alarms(execution: Execution) -> None:
+    end(execution, 0, "failed", "it broke")
+    end(execution, 1, "interrupted")
+    failed, unfinished = alarms(execution)
+    assert (failed.event, failed.message) == (FAILED, "tiny: 1 of 3 trainings failed.")
+    assert failed.runs == {"cnn10 on cpu #1": "it broke"}
+    assert (unfinished.event, list(unfinished.runs)) == (
+        UNFINISHED,
+        ["cnn10 on cpu #2", "cnn10 on cpu #3"],
+    )
