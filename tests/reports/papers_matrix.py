@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import GPU_HOST, Lab
+from golden import GPU_HOST, Lab
 
 from lungbench.job import SAMPLES_FILE
 from lungbench.record import RunRecord
