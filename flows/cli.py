@@ -90,11 +90,15 @@ def prune(
 @app.command()
 def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of Prefect's server.")] = 4200,
+    host: Annotated[
+        str, typer.Option(help="Where it listens; another one needs a password.")
+    ] = "127.0.0.1",
 ) -> None:
     """Start a Prefect server and a worker on this machine, for schedules and the UI."""
+    from flows.serving import Address
     from flows.serving import serve as served
 
-    served(Path.cwd(), port, lambda line: typer.echo(line, err=True))
+    served(Path.cwd(), Address(host, port), lambda line: typer.echo(line, err=True))
 
 
 @app.command()
@@ -111,12 +115,19 @@ def plan(
     results: Results = _RESULTS,
     data: Data = None,
     settings: Settings = None,
+    *,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Take 3 steps of what never ran here, to time it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the matrix: what would run, for how long, and what is already done."""
     from flows import planning
 
-    rows = planning.planned(_experiment(file, data, settings), results)
+    experiment = _experiment(file, data, settings)
+    rows = planning.planned(experiment, results)
+    if probe:
+        rows = planning.with_probes(rows, experiment)
     typer.echo(planning.as_json(rows) if as_json else planning.as_table(rows))
 
 
@@ -141,11 +152,67 @@ def report(
     redact: Annotated[
         bool, typer.Option("--redact", help="Without the names of hosts and users.")
     ] = False,
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="Without small pictures of the images.")
+    ] = False,
 ) -> None:
     """Write one report over one or more result folders, of one or more hosts."""
     from flows import commands
 
-    typer.echo(commands.report(folders, out, redact=redact))
+    typer.echo(commands.report(folders, out, redact=redact, pictures=not no_pictures))
+
+
+@app.command("export")
+def export_tables(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Executions; above them: all below.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER|FILE.xlsx", help="Where to; else ./export."),
+    ] = None,
+) -> None:
+    """Write runs, epochs, per-class metrics and samples as CSV files and a spreadsheet."""
+    from flows import exporting
+
+    exporting.export_tables(folders, out)
+
+
+@app.command()
+def compare(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="An execution's folder.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="A later one's.")],
+    *,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", help="Exit 1 if worse: time:+5%, speedup:-5%, accuracy:-1pp."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page as well.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what changed between two executions, judged by intervals; exit 1 on a regression."""
+    from flows import comparing
+
+    if as_json and markdown:
+        raise typer.BadParameter("--json and --markdown exclude each other")
+    form: comparing.Form = "json" if as_json else "markdown" if markdown else "table"
+    raise typer.Exit(comparing.compare(old, new, fail_if or (), form, page))
+
+
+@app.command()
+def history(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Results folder, or an experiment's in it.")
+    ] = _RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Show all executions over time, rebuild results/index.html; exit 1 if the newest is worse."""
+    from flows.history import history as shown
+
+    raise typer.Exit(shown(folder, as_json=as_json))
 
 
 @app.command()
@@ -225,7 +292,10 @@ def synthesize(
 
 @data_app.command()
 def inspect(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One sub-folder per class.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Folder of classes or of splits, or a manifest."),
+    ],
     brightness: Annotated[
         tuple[float, float] | None,
         typer.Option(metavar="LOW HIGH", help="Keep these mean greys; the paper's are 120 140."),

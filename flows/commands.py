@@ -13,7 +13,7 @@ from rich.console import Console
 
 from flows.suite import configure_prefect, run_plainly, run_with_prefect
 from flows.terminal import preparing, resume_command, watched
-from lungbench.errors import Interrupted, LungbenchError
+from lungbench.errors import Interrupted, LungbenchError, Refused
 from lungbench.executions.execution import (
     REPORT_FILE,
     Execution,
@@ -77,7 +77,9 @@ def resume(folder: Path, *, prefect: bool) -> Execution:
     return execution
 
 
-def report(folders: Sequence[Path], out: Path | None, *, redact: bool = False) -> Path:
+def report(
+    folders: Sequence[Path], out: Path | None, *, redact: bool = False, pictures: bool = True
+) -> Path:
     """Write one report over one or more executions; return its path.
 
     Args:
@@ -85,6 +87,7 @@ def report(folders: Sequence[Path], out: Path | None, *, redact: bool = False) -
         out: The report's file; None is the only execution's own, else one in this folder.
         redact: Leave out the names of hosts and users. Such a page never takes the place of an
             execution's own.
+        pictures: Show small pictures of some images; a page without them, likewise.
 
     Raises:
         LungbenchError: There is no execution, or the file can't be written.
@@ -95,8 +98,8 @@ def report(folders: Sequence[Path], out: Path | None, *, redact: bool = False) -
     repair_abandoned(found)
     own = found[0] / REPORT_FILE
     usual = own if len(found) == 1 else Path(REPORT_FILE)
-    target = out or (usual.with_name(_REDACTED_FILE) if redact else usual)
-    page = render(found, target, redact=redact)
+    target = out or (usual.with_name(_REDACTED_FILE) if redact or not pictures else usual)
+    page = render(found, target, redact=redact, pictures=pictures)
     if target == own:
         with suppress(LungbenchError, OSError), hold(found[0], "lungbench report", patience_s=0):
             seal(found[0], [REPORT_FILE])
@@ -127,6 +130,12 @@ def _console() -> Console:
 
 
 def _carry_out(execution: Execution, *, prefect: bool) -> None:
+    if execution.experiment.hosts and not prefect:
+        raise Refused(
+            "Other hosts are reached through Prefect.",
+            received="[hosts] with --no-prefect",
+            hint="set PREFECT_API_URL to the server that the hosts' workers know.",
+        )
     with watched(execution, _console()):
         (run_with_prefect if prefect else run_plainly)(execution)
 

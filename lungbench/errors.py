@@ -12,6 +12,8 @@ LungbenchError                   1  something failed
 ├── TrainingFailed               1  one training ended without a result
 ├── DamagedCheckpoint            1  a checkpoint isn't what was written (training.checkpoint)
 ├── BrokenSeal                   1  a list of hashes isn't what was written (executions.seal)
+├── Unreachable                  1  a results location doesn't answer (delivery.location)
+├── Damaged                      1  a delivered run isn't what was sent (delivery.parcel)
 └── Interrupted                130  somebody stopped it; partial results are kept
 """
 

@@ -47,14 +47,18 @@ class Holder(Frozen):
         return f"{self.what} (process {self.pid} on {self.host}, since {self.since})"
 
 
-def try_lock(handle: int) -> bool:
+def try_lock(handle: int, *, shared: bool = False) -> bool:
     """Take the lock of an open file if it is free.
+
+    Args:
+        handle: The file.
+        shared: Whether others may share it.
 
     Raises:
         OSError: Its file system knows no locks.
     """
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

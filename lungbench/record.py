@@ -288,6 +288,8 @@ class Resources(Frozen):
         gpu_strangers_before: Other processes computing on them just before the run.
         gpu_strangers_max: Most of these at one moment of the run.
         gpu_memory_before_bytes: Memory in use on them together just before the run.
+        trainings_beside: Other devices of the host on which a training of this tool ran at some
+            moment of the run.
         tool_percent: CPU time of the process that launched the run, the sampler included, while
             the run lived; 100 is one core.
         server_percent: That of its other children, such as Prefect's embedded server; None
@@ -320,6 +322,7 @@ class Resources(Frozen):
     gpu_strangers_before: int | None = None
     gpu_strangers_max: int | None = None
     gpu_memory_before_bytes: int | None = None
+    trainings_beside: int | None = None
     tool_percent: float | None = None
     server_percent: float | None = None
 

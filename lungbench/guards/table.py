@@ -135,6 +135,18 @@ TABLE = (
         "(backups, updates, indexing) away from benchmarks.",
     ),
     Line(
+        "Trainings at once on a host",
+        measured.used("trainings_beside"),
+        calm="No other training ran on its host beside a run.",
+        alarm="Trainings ran at once on this host: on up to {worst} beside a run's own, in "
+        "{count}; they share its memory, its disks and, on GPUs, its processors.",
+        warn=0,
+        fail=None,
+        advice='Set measure.exclusive = "host" where times are to be compared.',
+        noun="device",
+        concerns=lambda runs: measured.used("trainings_beside")(runs) is not None,
+    ),
+    Line(
         "CPU time taken by the hypervisor",
         measured.stolen,
         calm="The hypervisor kept at most {worst} of the CPU time that this machine asked for.",

@@ -29,7 +29,7 @@ from lungbench.resources.sampler import Sampler
 from lungbench.run import outcome
 from lungbench.run.attempt import completed, forget_checkpoint, made_ready, recorded
 from lungbench.run.child import COMMAND, Child
-from lungbench.run.lock import Stopped, host_lock
+from lungbench.run.lock import Neighbours, Stopped, host_lock
 from lungbench.run.verdict import Memory, verdict
 from lungbench.run.watch import Ended, watched
 from lungbench.settings import MeasureSettings
@@ -98,8 +98,8 @@ def launch(spec: RunSpec, run_dir: Path, around: Surroundings) -> RunRecord:
         return _written(_record(_begun(attempt), "skipped", reason=missing), run_dir)
     try:
         # A child that outlived its parent still owns the host: the folder is its own until then.
-        with host_lock(spec.label, around.stop) as lock:
-            return _trained(attempt, lock)
+        with host_lock(spec.label, around.stop, _own_devices(attempt)) as locks:
+            return _trained(attempt, locks)
     except Stopped:
         return _not_begun(attempt)
 
@@ -118,13 +118,24 @@ def _missing(spec: RunSpec, host: Host) -> Reason | None:
     return None
 
 
-def _trained(attempt: _Attempt, lock: int) -> RunRecord:
+def _own_devices(attempt: _Attempt) -> tuple[str, ...]:
+    """Name the devices that a training owns alone; none where it owns the host."""
+    device, around = attempt.spec.device, attempt.around
+    if around.measure.exclusive == "host":
+        return ()
+    if device.kind == "cpu":
+        return ("cpu",)
+    chosen = _gpus(device, around.host)
+    return tuple(gpu.uuid or f"gpu.{gpu.index}" for gpu in around.host.gpus if gpu.index in chosen)
+
+
+def _trained(attempt: _Attempt, locks: Sequence[int]) -> RunRecord:
     """Train on the host that is owned now, unless somebody else did while it was waited for."""
     spec, run_dir, around = attempt.spec, attempt.run_dir, attempt.around
     if done := completed(spec, run_dir, around.facts.fingerprint):
         return done
     begun = _begun(attempt)
-    return _written(_judged(begun, _life(spec, run_dir, around, lock)), run_dir)
+    return _written(_judged(begun, _life(begun, locks)), run_dir)
 
 
 def _begun(attempt: _Attempt) -> _Attempt:
@@ -151,9 +162,10 @@ def _written(record: RunRecord, run_dir: Path) -> RunRecord:
     return record
 
 
-def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _Life:
+def _life(attempt: _Attempt, locks: Sequence[int]) -> _Life:
     """Run the child from start to end, sampled from outside."""
-    threads = spec.device.threads
+    spec, run_dir, around = attempt.spec, attempt.run_dir, attempt.around
+    threads, neighbours = spec.device.threads, Neighbours(_own_devices(attempt))
     gpus = _gpus(spec.device, around.host)
     before, bystander = look_around(gpus, pause=around.stop.wait), Bystander()
     killed_before = kernel_kills()
@@ -161,7 +173,7 @@ def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _Lif
         run_dir,
         spec.environ(),
         cpus=pick_cpus(threads) if threads else (),
-        lock=lock,
+        locks=locks,
         command=around.command,
     )
     sampler = Sampler(
@@ -182,6 +194,7 @@ def _life(spec: RunSpec, run_dir: Path, around: Surroundings, lock: int) -> _Lif
         resources = sampler.stop()
         _note(run_dir, sampler)
     disturbed = asdict(before) | asdict(bystander.stop())
+    disturbed["trainings_beside"] = neighbours.count()
     resources = resources.model_copy(update=disturbed)
     return _Life(wall_s, resources, ended, kernel_killed=kernel_kills() > killed_before)
 

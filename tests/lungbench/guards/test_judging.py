@@ -30,6 +30,7 @@ QUIET: dict[str, Any] = {
     "gpu_memory_before_bytes": 0,
     "gpu_throttled_percent": 0.0,
     "gpu_throttle_reasons": (),
+    "trainings_beside": 0,
     "coverage_percent": 100.0,
     "tool_percent": 0.8,
 }
@@ -94,6 +95,8 @@ RUNS: list[tuple[str, dict[str, Any], str]] = [
     ("Other load during a run", {"other_load_percent": 110.0}, "fail"),
     ("Bursts of other load", {"other_load_p95_percent": 96.0}, "pass"),  # 24 % of the host
     ("Bursts of other load", {"other_load_p95_percent": 104.0}, "warn"),
+    ("Trainings at once on a host", {}, "pass"),
+    ("Trainings at once on a host", {"trainings_beside": 1}, "warn"),
     # of what was asked for: 1 of 51 is 1.96 %, 2 of 52 is 3.8 %, 10 of 60 is 17 %
     ("CPU time taken by the hypervisor", {"steal_percent": 1.0}, "pass"),
     ("CPU time taken by the hypervisor", {"steal_percent": 2.0}, "warn"),
