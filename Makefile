@@ -29,8 +29,8 @@ bench: $(READY)  ## measure lungbench against its peers, in a short form (docs/p
 	$(BIN)/python -m benchmarks.suite --rounds 1 --runs 1 --sides plain embedded
 
 faults: $(READY)  ## do every harm that a benchmark must survive, for an hour (docs/reliability.md)
-	FAULTS=long FAULTS_OUT=build/faults $(BIN)/python -m pytest tests/faults tests/lungbench/training/test_resume.py \
-		-q -o timeout=3600
+	FAULTS=long FAULTS_OUT=build/faults $(BIN)/python -m pytest tests/faults \
+		tests/lungbench/training/test_resume.py tests/flows/test_pools.py -q -o timeout=3600
 
 serve: $(READY)  ## start a Prefect server and a worker here: schedules, the UI (docs/lab-server.md)
 	$(BIN)/lungbench serve
