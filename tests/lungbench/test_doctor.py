@@ -42,4 +42,4 @@ def test_a_check_that_breaks_is_a_failed_check_and_the_others_go_on(
 
 def test_every_check_is_in_the_table_once() -> None:
     names = [check.__name__ for check in doctor._CHECKS]
-    assert len(names) == len(set(names)) == 13
+    assert len(names) == len(set(names)) == 14

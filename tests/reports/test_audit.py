@@ -18,7 +18,7 @@ def of(*folders: Path) -> tuple[AuditOf, ...]:
 
 def section(page: Path) -> str:
     whole = page.read_text()
-    part = whole[whole.index('<section id="audit"') :]
+    part = whole[whole.index('<h3 id="data-audit">') :]
     return unescape(part[: part.index("</section>")])
 
 
