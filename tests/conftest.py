@@ -1,9 +1,11 @@
-"""A stand-in for the module `pynvml`, so that a GPU can be told what to answer and how to fail.
+"""What tests of several rooms share: a stand-in for `pynvml`, and a store that speaks S3.
 
-The exceptions and constants are pynvml's own; only what would ask the driver is replaced. It is
-no GPU: tests with it show how answers are read, not that a driver gives them.
+The stand-in can be told what to answer and how to fail. The exceptions and constants are pynvml's
+own; only what would ask the driver is replaced. It is no GPU: tests with it show how answers are
+read, not that a driver gives them.
 """
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -93,3 +95,29 @@ class StandIn:
 def nvml_stand_in() -> type[StandIn]:
     """The class, to be made with as many GPUs and failures as a test wants."""
     return StandIn
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """The variables that lead to a store on this machine, which has the bucket `lab`.
+
+    One for all tests: moto's servers in one process share what they store.
+    """
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    address, port = server.get_host_and_port()
+    environ = {
+        "AWS_ENDPOINT_URL": f"http://{address}:{port}",
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="lab")
+    yield environ
+    server.stop()

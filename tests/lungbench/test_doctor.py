@@ -19,8 +19,10 @@ def test_a_machine_is_examined_whole_and_only_what_is_wrong_gets_advice(
 ) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     found = {check.name: check for check in checks(QUICK, tmp_path)}
-    names = "python, dependencies, prefect server, processors, memory, disk, energy, nvml, gpus"
-    assert list(found) == [*names.split(", "), "data", "devices", "backends", "weights"]
+    of_the_machine = "python, dependencies, prefect server, prefect exposure, processors, memory"
+    of_the_experiment = "data, devices, backends, weights"
+    names = f"{of_the_machine}, disk, energy, nvml, gpus, {of_the_experiment}"
+    assert list(found) == names.split(", ")
     assert all((check.outcome == "pass") == (check.advice is None) for check in found.values())
 
 

@@ -7,7 +7,10 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))  # tests are no package; what they share lies here
 
+from chromium import browser
 from golden import CASES, Lab, Rendered, Reports
+
+__all__ = ["browser"]  # a fixture, for every module here
 
 
 @pytest.fixture

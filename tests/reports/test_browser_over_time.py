@@ -1,25 +1,16 @@
 """The index and the page of a comparison in a real browser, narrow and wide, light and dark."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import Browser
 
 from reports.change_page import write_change_page
 from reports.changes import changes_of
 from reports.index_page import write_index
 from reports.rules import judged, parse_rule
 from reports.summary import write_summary
-
-_spec = importlib.util.spec_from_file_location(
-    "chromium_tab", Path(__file__).with_name("test_browser.py")
-)
-assert _spec is not None
-assert _spec.loader is not None
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
-browser = _module.browser
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +34,7 @@ def pages(lab_at: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
 @pytest.mark.parametrize("page", ["index", "compare"])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_a_page_fits_its_width_and_requests_only_itself(
-    browser: Any, pages: dict[str, Path], page: str, width: int
+    browser: Browser, pages: dict[str, Path], page: str, width: int
 ) -> None:
     browser.requested.clear()
     browser.logged.clear()
@@ -56,7 +47,7 @@ def test_a_page_fits_its_width_and_requests_only_itself(
 @pytest.mark.parametrize("page", ["index", "compare"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_drawings_follow_the_colour_scheme(
-    browser: Any, pages: dict[str, Path], page: str, *, dark: bool
+    browser: Browser, pages: dict[str, Path], page: str, *, dark: bool
 ) -> None:
     browser.open(pages[page], width=1440, dark=dark)
     fill = browser.value("getComputedStyle(document.querySelector('svg text')).fill")
@@ -64,8 +55,8 @@ def test_drawings_follow_the_colour_scheme(
     assert (min(parts) > 128) is dark
 
 
-def test_a_link_of_the_index_opens_the_report(browser: Any, pages: dict[str, Path]) -> None:
+def test_a_link_of_the_index_opens_the_report(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["index"], width=1440)
     address = browser.value("document.querySelector('tbody a').href")
-    browser.call("Page.navigate", url=address)
+    browser.go(address)
     assert browser.value("document.title") == "a report"

@@ -1,11 +1,10 @@
-"""What the tests of deliveries share: a store that speaks S3, and a run's folder."""
+"""What the tests of deliveries share: a results location of either kind, and a run's folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from lungbench.delivery.location import Location
 from lungbench.experiment import RunSpec
@@ -16,20 +15,12 @@ FINGERPRINT = "f" * 64
 WRITTEN = {"log.txt": b"here", "model.keras": bytes(range(256)), "epochs.jsonl": b""}
 
 
-@pytest.fixture(scope="session")
-def bucket() -> Iterator[str]:
+@pytest.fixture
+def bucket(s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
     """A bucket in a store on this machine, where the library looks for it."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    address, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{address}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        Location.at("s3://lab").files.mkdir("lab")
-        yield "s3://lab"
-    server.stop()
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    return "s3://lab"
 
 
 @pytest.fixture(params=["folder", "bucket"])
