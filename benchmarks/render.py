@@ -60,7 +60,7 @@ def _measured(scratch: Path, rounds: int) -> Iterator[Rendering]:
 
 
 _RENDER = (
-    "import sys; from pathlib import Path; from reports.render import render; "
+    "import sys; from pathlib import Path; from reports.page.render import render; "
     "render([Path(sys.argv[1])], Path(sys.argv[2]))"
 )
 

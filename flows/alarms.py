@@ -88,8 +88,8 @@ def regressions(execution: Execution) -> Iterator[Alarm]:
     before = _before(execution)
     if before is None:
         return
-    from reports.changes import changes_of
-    from reports.rules import broken, judged, parse_rule
+    from reports.over_time.changes import changes_of
+    from reports.over_time.rules import broken, judged, parse_rule
 
     try:
         changes = changes_of(before, execution.folder)

@@ -12,7 +12,7 @@ from lungbench.paper.obstacles import Obstacle
 from lungbench.paper.pairings import PValues
 from lungbench.paper.rounding import Rounding
 from lungbench.paper.table import ALL_CLASSES
-from reports.format import listed, p_value, plural, points_range, rate
+from reports.forms.format import listed, p_value, plural, points_range, rate
 
 _MOST_SIZES = 5
 

@@ -92,7 +92,7 @@ def report(
     Raises:
         LungbenchError: There is no execution, or the file can't be written.
     """
-    from reports.render import render
+    from reports.page.render import render
 
     found = [newest_execution(folder) for folder in folders]
     repair_abandoned(found)

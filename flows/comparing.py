@@ -11,8 +11,9 @@ import typer
 from flows.columns import columns
 from lungbench.executions.execution import newest_execution
 from lungbench.stats.intervals import Combined, Interval
-from reports.blocks import Table
-from reports.change_words import (
+from reports.forms.blocks import Table
+from reports.forms.markdown import escaped, table_as_markdown
+from reports.over_time.change_words import (
     difference_sentence,
     quality_words,
     rulings_table,
@@ -21,9 +22,8 @@ from reports.change_words import (
     time_words,
     verdict_sentence,
 )
-from reports.changes import CellChange, Changes, changes_of
-from reports.markdown import escaped, table_as_markdown
-from reports.rules import Ruling, broken, judged, parse_rule
+from reports.over_time.changes import CellChange, Changes, changes_of
+from reports.over_time.rules import Ruling, broken, judged, parse_rule
 
 Form = Literal["table", "markdown", "json"]
 
@@ -47,7 +47,7 @@ def compare(old: Path, new: Path, rules: Sequence[str], form: Form, page: Path |
     rulings = judged(changes, wanted)
     typer.echo(_FORMS[form](changes, rulings))
     if page:
-        from reports.change_page import write_change_page
+        from reports.over_time.change_page import write_change_page
 
         typer.echo(f"written: {write_change_page(changes, rulings, page)}", err=True)
     if rulings:

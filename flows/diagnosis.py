@@ -16,7 +16,7 @@ from lungbench.models import MODELS
 from lungbench.predict.diagnosis import Diagnosed, Diagnosis, diagnose
 from lungbench.record import RunRecord
 from lungbench.stats.intervals import wilson
-from reports import format as fmt
+from reports.forms import format as fmt
 
 Form = Literal["table", "json", "csv"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from reports.export import WORKBOOK_FILE, Exported, export
-from reports.format import count
+from reports.forms.format import count
 
 FOLDER = Path("export")
 

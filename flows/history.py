@@ -9,9 +9,9 @@ import typer
 
 from flows.columns import columns
 from lungbench.foreign_text import visible
-from reports.format import share
-from reports.history import History, Track, history_of
-from reports.history_words import (
+from reports.forms.format import share
+from reports.over_time.history import History, Track, history_of
+from reports.over_time.history_words import (
     changes_at,
     day,
     epoch_text,
@@ -19,8 +19,8 @@ from reports.history_words import (
     runs_text,
     stray_sentence,
 )
-from reports.index_page import rebuild_index
-from reports.past import Past, PastExecution, is_results_folder, read_past
+from reports.over_time.index_page import rebuild_index
+from reports.over_time.past import Past, PastExecution, is_results_folder, read_past
 
 _EXECUTIONS = ("execution", "host", "runs", "remarks")
 _CELLS = ("cell", "executions", "newest steady epoch", "newest accuracy")

@@ -17,8 +17,8 @@ from lungbench.data.overview import GroupOverview, Overview, Spread, overview
 from lungbench.data.quality import PAPER_BRIGHTNESS
 from lungbench.data.separation import TELLING
 from lungbench.foreign_text import shortened, visible
-from reports.format import count, plural, share, size
-from reports.measures import MEASURES
+from reports.forms.format import count, plural, share, size
+from reports.wording.measures import MEASURES
 
 _MOST_NAMED = 20  # of the files that can't be used; a broken copy may have thousands
 _LONGEST_NAME = 40  # in a table

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from lungbench.foreign_text import shortened
 from lungbench.run.follow import remaining_s
-from reports.format import duration
+from reports.forms.format import duration
 from tasks.standing import Standing, shown, throughput
 
 _WORDS = {"completed": "done", "interrupted": "stopped"}

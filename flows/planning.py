@@ -24,7 +24,7 @@ from lungbench.record import Host, RunRecord
 from lungbench.run.probing import Probed, kind_of, probed
 from lungbench.training.step_times import STEPS, Estimate, estimated
 from lungbench.weights import missing_weights
-from reports.format import duration, size
+from reports.forms.format import duration, size
 
 log = logging.getLogger("lungbench.planning")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flows.columns import columns
 from lungbench.executions.prune import Pruned, judge, remove
-from reports.format import plural, size
+from reports.forms.format import plural, size
 
 
 def prune(results: Path, keep: int, *, really: bool, as_json: bool) -> str:

@@ -18,9 +18,9 @@ from lungbench.executions.execution import SUMMARY_FILE, Execution
 from lungbench.experiment import RunSpec
 from lungbench.record import Epoch, RunRecord
 from lungbench.run.follow import Follower, remaining_s
-from reports.format import duration, plural
-from reports.guarding import name_in_a_sentence
-from reports.summary import Summary
+from reports.comparing.guarding import name_in_a_sentence
+from reports.forms.format import duration, plural
+from reports.summaries.summary import Summary
 
 _LOOK_S = 1.0
 _FAREWELL_S = 5.0  # then a terminal that stands still is left behind

@@ -11,7 +11,7 @@ from lungbench.executions.execution import EXPERIMENT_FILE, executions
 from lungbench.executions.seal import SEAL_FILE
 from lungbench.executions.verify import Verified
 from lungbench.executions.verify import verify as look_at
-from reports.format import plural
+from reports.forms.format import plural
 
 
 def verify(folder: Path, as_json: bool) -> int:

@@ -8,9 +8,9 @@ holds everything.
 from collections.abc import Iterable, Iterator, Sequence
 
 from lungbench.stats.intervals import Interval
-from reports import format as fmt
-from reports.summary import Summary
-from reports.summary_figures import CellFigures, FailureFigures, GuardFigures
+from reports.forms import format as fmt
+from reports.summaries.figures import CellFigures, FailureFigures, GuardFigures
+from reports.summaries.summary import Summary
 
 _MOST_SENTENCES = 20
 _MOST_CELLS = 60

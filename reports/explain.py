@@ -15,11 +15,11 @@ from lungbench.foreign_text import visible
 from lungbench.predict.appearance import MOST_COLOUR, fence, least_likeness
 from lungbench.predict.card import Appearance, Quantiles
 from lungbench.predict.diagnosis import Diagnosed, Diagnosis
-from reports import format as fmt
-from reports.blocks import Figure, Table, table
-from reports.calibrated import reliability_figure
+from reports.drawings.calibrated import reliability_figure
 from reports.drawings.overlay import Overlay, overlay
-from reports.render import as_bytes, templates
+from reports.forms import format as fmt
+from reports.forms.blocks import Figure, Table, table
+from reports.page.render import as_bytes, templates
 
 _READING = (
     "Left the image as it was decoded, right the same with a heat map: where the network's last "

@@ -14,10 +14,10 @@ from lungbench.data.staging import new_file, unnamed_folder
 from lungbench.errors import Refused
 from lungbench.files import sync_folder
 from lungbench.foreign_text import as_cell, visible
+from reports.forms.workbook import MOST_ROWS, Sheet, SheetColumn, write_workbook
 from reports.tidy.column import Column, Row, Tidy, Value
 from reports.tidy.source import sources_in
 from reports.tidy.tables import tidy_tables
-from reports.workbook import MOST_ROWS, Sheet, SheetColumn, write_workbook
 
 WORKBOOK_FILE = "results.xlsx"
 WORKBOOK_SUFFIX = ".xlsx"

@@ -14,11 +14,11 @@ from lungbench.data.inspect import Inspection
 from lungbench.data.overview import GroupOverview, Overview
 from lungbench.data.quality import PAPER_BRIGHTNESS
 from lungbench.foreign_text import shortened, visible
-from reports import format as fmt
-from reports.blocks import Fact, Figure, Table, table
-from reports.brightness import brightness_figure, limits_text
-from reports.measures import MEASURES
-from reports.render import templates
+from reports.drawings.brightness import brightness_figure, limits_text
+from reports.forms import format as fmt
+from reports.forms.blocks import Fact, Figure, Table, table
+from reports.page.render import templates
+from reports.wording.measures import MEASURES
 
 MOST_CLASSES = 40
 """Classes that are shown; with more, the page names how many aren't."""

@@ -16,10 +16,10 @@ from lungbench.data.staging import unnamed_folder
 from lungbench.errors import Refused
 from lungbench.files import sync_folder, write_atomically
 from lungbench.foreign_text import as_cell
-from reports.brightness import bar_name
+from reports.drawings.brightness import bar_name
+from reports.forms.workbook import Cell, Sheet, SheetColumn, StackedChart, write_workbook
 from reports.inspection import html
-from reports.measures import MEASURES
-from reports.workbook import Cell, Sheet, SheetColumn, StackedChart, write_workbook
+from reports.wording.measures import MEASURES
 
 CSV_FILE = "images.csv"
 XLSX_FILE = "images.xlsx"

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from lungbench.executions.execution import REPORT_FILE, executions
-from reports.index_page import rebuild_index
-from reports.render import render
-from reports.summary import write_summary
+from reports.over_time.index_page import rebuild_index
+from reports.page.render import render
+from reports.summaries.summary import write_summary
 
 
 def publish(execution: Path) -> Path:

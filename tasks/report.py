@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from lungbench.executions.execution import SUMMARY_FILE, Execution
 from reports.artifact import as_markdown
 from reports.publish import publish
-from reports.summary import Summary
+from reports.summaries.summary import Summary
 from tasks.artifacts import key_of, show_once
 
 ADDRESS_VARIABLE = "LUNGBENCH_REPORTS"

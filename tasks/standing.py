@@ -7,7 +7,7 @@ from lungbench.errors import LungbenchError
 from lungbench.experiment import RunSpec
 from lungbench.record import Epoch, RunRecord, read_record
 from lungbench.run.follow import Follower, remaining_s
-from reports.format import duration, significant
+from reports.forms.format import duration, significant
 
 _LONGEST_NOTE = 200
 

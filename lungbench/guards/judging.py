@@ -2,7 +2,7 @@
 
 The table is in `lungbench.guards.table`: each of its lines measures every completed run, or every
 cell of repeats, and is as bad as the worst of them. What no record tells is `unknown`, never a
-pass. What must be equal on both sides of a speed-up is guarded by `reports.work`.
+pass. What must be equal on both sides of a speed-up is guarded by `reports.comparing.work`.
 """
 
 from collections import Counter, defaultdict

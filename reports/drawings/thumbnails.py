@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lungbench.data.dataset import ImageSet
 from lungbench.errors import DataError
-from reports.load import Results
+from reports.results.load import Results
 
 SIDE = 96
 """Height and width in pixels: enough to know an image again, too few to read it."""

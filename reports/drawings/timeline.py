@@ -8,9 +8,9 @@ import numpy as np
 
 from lungbench.guards.table import OTHER_LOAD_WARN_PERCENT
 from lungbench.record import RunRecord
-from reports.load import Run
-from reports.phases import Phase, epochs_of_last_attempt, phases_of
-from reports.readings import Column, Readings
+from reports.results.load import Run
+from reports.results.phases import Phase, epochs_of_last_attempt, phases_of
+from reports.results.readings import Column, Readings
 
 COLUMNS = 296
 """Pixels of a drawing's width; one minimum and one maximum in each hide nothing."""

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from reports.drawings.charts import dashes
 from reports.drawings.svg import TIP, Rows, draw
 from reports.drawings.timeline import COLUMNS, Timeline, TimelinePanel
-from reports.phases import PHASES
+from reports.results.phases import PHASES
 
 PHASE_MARKS = dict(zip(PHASES, ("c10", "c5", "c1", "c4"), strict=True))
 """The style sheet's colour of each phase of a run."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.comparison import Comparison
-from reports.quality import EQUIVALENCE_MARGIN, SIGNIFICANCE, QualityVerdict
-from reports.quality_sentences import quality_label
+from reports.comparing.comparison import Comparison
+from reports.comparing.quality import EQUIVALENCE_MARGIN, SIGNIFICANCE, QualityVerdict
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
+from reports.wording.quality_sentences import quality_label
 
 AGAINST_READING = (
     "Each cell against its baseline on the same test images. The interval is paired: Tango's "

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.comparison import Cell
-from reports.timing_only import TIMING_ONLY, prediction_source, prediction_time
+from reports.comparing.comparison import Cell
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
+from reports.wording.timing_only import TIMING_ONLY, prediction_source, prediction_time
 
 _TITLES = (
     "Network",

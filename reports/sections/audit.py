@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from lungbench.data.association import Association
 from lungbench.data.audit import Audit, Facts, Finding
 from lungbench.data.sharing import Alike, Place, Sharing
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.load import Results
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
+from reports.results.load import Results
 
 TITLE = "Audit of the images"
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.cells import Axis
-from reports.comparison import AxisStudy, Comparison, combined_by_label
-from reports.findings import AXIS_TITLES
-from reports.quality_sentences import accuracy_text, quality_label
-from reports.sentences import mean_sentence, refusals, speedup_text
+from reports.comparing.cells import Axis
+from reports.comparing.comparison import AxisStudy, Comparison, combined_by_label
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
+from reports.wording.findings import AXIS_TITLES
+from reports.wording.quality_sentences import accuracy_text, quality_label
+from reports.wording.sentences import mean_sentence, refusals, speedup_text
 
 # What differs besides the name, since the two sides can't do literally the same work.
 _DIFFERS: dict[Axis, str] = {

@@ -1,11 +1,11 @@
 """How each network learned: the paper's figures 5 to 7."""
 
 from lungbench.record import Epoch, RunRecord
-from reports import format as fmt
-from reports.blocks import Figure, LegendEntry, Panel, table
-from reports.cells import turn_text
-from reports.comparison import Cell, Study
+from reports.comparing.cells import turn_text
+from reports.comparing.comparison import Cell, Study
 from reports.drawings.charts import Learnt, learning_curves
+from reports.forms import format as fmt
+from reports.forms.blocks import Figure, LegendEntry, Panel, table
 
 _READING = (
     "Above, the share of images diagnosed rightly after each epoch, below the loss; one line a "

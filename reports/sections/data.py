@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from lungbench.data.dataset import PreparedData
 from lungbench.record import DataFacts
 from lungbench.settings import DataSettings
-from reports import format as fmt
-from reports.blocks import Fact, Figure, Table, table
-from reports.brightness import greys_figure
-from reports.leaks import leak_sentence
-from reports.load import Results
+from reports.comparing.leaks import leak_sentence
+from reports.drawings.brightness import greys_figure
+from reports.forms import format as fmt
+from reports.forms.blocks import Fact, Figure, Table, table
+from reports.results.load import Results
 from reports.sections.sample_images import Sample, samples_of
 
 _SPLITS = (("train", "#Training"), ("validation", "#Validation"), ("test", "#Test"))

@@ -4,22 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lungbench.record import ClassRates, Macro, Metrics, RunRecord
-from reports import format as fmt
-from reports.blocks import Figure, Table, table
-from reports.cells import turn_text
-from reports.comparison import Cell, Study
-from reports.evaluated import Evaluated, evaluated
-from reports.findings import AXIS_TITLES
-from reports.full_time import timed_only
-from reports.load import Results
-from reports.quality import accuracy_interval
+from reports.comparing.cells import turn_text
+from reports.comparing.comparison import Cell, Study
+from reports.comparing.evaluated import Evaluated, evaluated
+from reports.comparing.quality import accuracy_interval
+from reports.forms import format as fmt
+from reports.forms.blocks import Figure, Table, table
+from reports.results.full_time import timed_only
+from reports.results.load import Results
 from reports.sections.against import AGAINST_READING, against
 from reports.sections.further import FURTHER_READING, further, overview
 from reports.sections.reliability import reliability_figure
 from reports.sections.roc import roc
 from reports.sections.seeds import SEEDS_READING, seeds
 from reports.sections.worst import Worst, worst
-from reports.timing_only import TIMING_ONLY, trained_of_planned
+from reports.wording.findings import AXIS_TITLES
+from reports.wording.timing_only import TIMING_ONLY, trained_of_planned
 
 # The paper's columns, in its order.
 _RATES = ("accuracy", "precision", "recall", "specificity", "f1")

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from lungbench.record import Resources, RunRecord
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.cells import turn_text
-from reports.comparison import Cell
+from reports.comparing.cells import turn_text
+from reports.comparing.comparison import Cell
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
 
 ENERGY_READING = (
     "One line a meter, over the whole run: start-up, validation and test included. Meters overlap "

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from lungbench.record import RunRecord
 from lungbench.stats.intervals import geometric_mean
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.comparison import Cell, Study
+from reports.comparing.comparison import Cell, Study
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
 
 TITLE = "What limits each cell"
 

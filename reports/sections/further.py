@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from lungbench.record import Area, ClassRates, Macro
 from lungbench.stats.calibration import BINS
 from lungbench.stats.intervals import wilson
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.evaluated import Evaluated
+from reports.comparing.evaluated import Evaluated
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
 
 FURTHER_READING = (
     "Sensitivity is the paper's recall and the positive predictive value (PPV) its precision; the "

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from lungbench.guards.judging import usable_for_timing
 from lungbench.record import Latency
 from lungbench.stats.intervals import geometric_mean, speedup
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.cells import Cell
-from reports.comparison import Comparison, Study
+from reports.comparing.cells import Cell
+from reports.comparing.comparison import Comparison, Study
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
 
 _READING = (
     "From decoded pixels in memory to probabilities in memory, each time with its number of images "

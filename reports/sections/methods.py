@@ -6,9 +6,9 @@ from datetime import datetime
 
 from lungbench import __version__
 from lungbench.record import RunRecord
-from reports import format as fmt
-from reports.comparison import Study
-from reports.load import Results
+from reports.comparing.comparison import Study
+from reports.forms import format as fmt
+from reports.results.load import Results
 
 _SPLITS = {"train": "training", "validation": "validation", "test": "testing"}
 _PACKAGES = ("python", "lungbench", "keras", "tensorflow", "jax", "torch", "numpy")

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from lungbench.record import RunRecord
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.phases import phases_of
-from reports.readings import Readings, largest_of, mean_of
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
+from reports.results.phases import phases_of
+from reports.results.readings import Readings, largest_of, mean_of
 
 _TITLES = (
     "Network",

@@ -6,8 +6,8 @@ from lungbench.models import MODELS
 from lungbench.paper import recomputed as paper
 from lungbench.paper.contradictions import contradictions
 from lungbench.stats.intervals import wilson
-from reports import format as fmt
-from reports.blocks import Table, table
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
 
 _TITLES = (
     "Network",

@@ -6,11 +6,11 @@ from itertools import groupby
 import numpy as np
 
 from lungbench.stats.calibration import BINS, Bin, reliability
-from reports import format as fmt
-from reports.blocks import Figure, LegendEntry, Panel, Table, table
-from reports.cells import Cell
+from reports.comparing.cells import Cell
+from reports.comparing.evaluated import Evaluated, by_network, colours_of
 from reports.drawings.charts import Dots, reliability_diagram
-from reports.evaluated import Evaluated, by_network, colours_of
+from reports.forms import format as fmt
+from reports.forms.blocks import Figure, LegendEntry, Panel, Table, table
 
 _READING = (
     "Of the diagnoses that a network is so sure of (across), so many are right (up). On the dashed "

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lungbench.record import Host, RunRecord
-from reports import format as fmt
-from reports.blocks import Fact, Table, table
-from reports.load import Results
-from reports.toml import experiment_toml
+from reports.forms import format as fmt
+from reports.forms.blocks import Fact, Table, table
+from reports.forms.toml import experiment_toml
+from reports.results.load import Results
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from lungbench.guards.table import OTHER_LOAD_WARN_PERCENT
 from lungbench.record import Ledger, Resources, RunRecord
-from reports import format as fmt
-from reports.blocks import Figure, LegendEntry, Panel, Table, table
-from reports.cells import turn_text
-from reports.comparison import Cell, Study
+from reports.comparing.cells import turn_text
+from reports.comparing.comparison import Cell, Study
 from reports.drawings.bars import StackedRow, stacked
 from reports.drawings.timeline import drawn
 from reports.drawings.timelines import PHASE_MARKS, timelines
-from reports.load import Results, Run
-from reports.readings import Readings
+from reports.forms import format as fmt
+from reports.forms.blocks import Figure, LegendEntry, Panel, Table, table
+from reports.results.load import Results, Run
+from reports.results.readings import Readings
 from reports.sections.energy import ENERGY_READING, energy, unmetered
 from reports.sections.phase_use import phase_rows, phase_table
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lungbench.record import Area
-from reports import format as fmt
-from reports.blocks import Figure, LegendEntry, Panel, Table, table
-from reports.cells import turn_text
+from reports.comparing.cells import turn_text
+from reports.comparing.evaluated import Evaluated, by_network, colours_of
 from reports.drawings.charts import Curve, roc_curves
-from reports.evaluated import Evaluated, by_network, colours_of
+from reports.forms import format as fmt
+from reports.forms.blocks import Figure, LegendEntry, Panel, Table, table
 from reports.sections.further import area_text
 
 # More drawings of a network than a reader compares; the table has the other classes.

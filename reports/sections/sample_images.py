@@ -7,7 +7,7 @@ import numpy as np
 from lungbench.data.dataset import ImageSet
 from lungbench.errors import DataError
 from reports.drawings.thumbnails import Thumbnails
-from reports.load import Results
+from reports.results.load import Results
 
 MOST_OF_A_CLASS = 4
 MOST_CLASSES = 8

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.comparison import Cell
-from reports.learning import Spread, accuracy_spread, gap_spread, training_spread
-from reports.timing_only import TIMING_ONLY
+from reports.comparing.comparison import Cell
+from reports.comparing.learning import Spread, accuracy_spread, gap_spread, training_spread
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
+from reports.wording.timing_only import TIMING_ONLY
 
 SEEDS_READING = (
     "Each repeat has its own seed; with few repeats the standard deviation is itself uncertain. "

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from lungbench.data.shortcut_baselines import Baseline, ShortcutBaselines
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.cells import Cell
-from reports.comparison import Study
-from reports.load import Results
-from reports.quality_sentences import accuracy_text
-from reports.shortcuts import Contest, beats_guessing, contests, interval_of
+from reports.comparing.cells import Cell
+from reports.comparing.comparison import Study
+from reports.comparing.shortcuts import Contest, beats_guessing, contests, interval_of
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
+from reports.results.load import Results
+from reports.wording.quality_sentences import accuracy_text
 
 TITLE = "What needs no lungs to be seen"
 

@@ -7,18 +7,18 @@ from lungbench.device import Device
 from lungbench.models import MODELS
 from lungbench.paper import recomputed as paper
 from lungbench.stats.intervals import geometric_mean
-from reports import format as fmt
-from reports.blocks import Fact, Figure, LegendEntry, Panel, Table, table
-from reports.comparison import Cell, Comparison, Study, combined_by_label
+from reports.comparing.comparison import Cell, Comparison, Study, combined_by_label
+from reports.comparing.work import work_of
 from reports.drawings.bars import Axis, ForestRow, forest
-from reports.quality_sentences import accuracy_text, quality_label
+from reports.forms import format as fmt
+from reports.forms.blocks import Fact, Figure, LegendEntry, Panel, Table, table
 from reports.sections.all_epochs import all_epochs
 from reports.sections.by_axis import ByAxis, by_axis
 from reports.sections.to_accuracy import TARGET_READING, to_accuracy
 from reports.sections.whole_time import WHOLE_READING, end_to_end_s, times_of, whole_time
-from reports.sentences import mean_sentence, refusals, speedup_text
-from reports.timing_only import TIMING_ONLY
-from reports.work import work_of
+from reports.wording.quality_sentences import accuracy_text, quality_label
+from reports.wording.sentences import mean_sentence, refusals, speedup_text
+from reports.wording.timing_only import TIMING_ONLY
 
 _READING = (
     "Each row is one device; the drawings have the same rows. Every dot is one run, the "

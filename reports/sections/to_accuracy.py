@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.comparison import Comparison
-from reports.learning import TimeToAccuracy, time_to_accuracy
-from reports.sentences import time_text
-from reports.timing_only import TIMING_ONLY
+from reports.comparing.comparison import Comparison
+from reports.comparing.learning import TimeToAccuracy, time_to_accuracy
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
+from reports.wording.sentences import time_text
+from reports.wording.timing_only import TIMING_ONLY
 
 TARGET_READING = (
     "The target of each network is the highest multiple of 5 points of validation accuracy that "

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lungbench.guards.judging import Guard
-from reports import format as fmt
-from reports.comparison import Study
-from reports.guarding import guards_of, name_in_a_sentence, with_outcome
-from reports.load import Results
+from reports.comparing.comparison import Study
+from reports.comparing.guarding import guards_of, name_in_a_sentence, with_outcome
+from reports.forms import format as fmt
+from reports.results.load import Results
 
 TITLE = "Can these numbers be trusted?"
 

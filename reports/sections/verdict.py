@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lungbench.stats.intervals import Combined, Speedup
-from reports import format as fmt
-from reports.cells import Axis
-from reports.comparison import Comparison, Study, combined_by_label
-from reports.findings import axis_findings, device_findings, diagnosis_counts
-from reports.leaks import leak_sentence
-from reports.load import Failure, Results
-from reports.quality_sentences import quality_label
+from reports.comparing.cells import Axis
+from reports.comparing.comparison import Comparison, Study, combined_by_label
+from reports.comparing.leaks import leak_sentence
+from reports.forms import format as fmt
+from reports.results.load import Failure, Results
 from reports.sections.diagnosis import weights_warning
 from reports.sections.trust import Trust
-from reports.sentences import refusals, shared_words, sides
+from reports.wording.findings import axis_findings, device_findings, diagnosis_counts
+from reports.wording.quality_sentences import quality_label
+from reports.wording.sentences import refusals, shared_words, sides
 
 _MOST_FIGURES = 4
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from lungbench.guards.judging import usable_for_timing
 from lungbench.record import RunRecord
 from lungbench.stats.intervals import geometric_mean, speedup
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.cells import Cell
-from reports.comparison import Comparison
-from reports.full_time import timed_only
-from reports.timing_only import TIMING_ONLY
+from reports.comparing.cells import Cell
+from reports.comparing.comparison import Comparison
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
+from reports.results.full_time import timed_only
+from reports.wording.timing_only import TIMING_ONLY
 
 WHOLE_READING = (
     "The first epoch holds tracing and compilation, the steady ones are those after it. End to end "

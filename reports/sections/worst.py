@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, product
 
-from reports import format as fmt
-from reports.blocks import Table, table
-from reports.cells import turn_text
+from reports.comparing.cells import turn_text
+from reports.comparing.evaluated import Evaluated
 from reports.drawings.thumbnails import SIDE, Thumbnails
-from reports.evaluated import Evaluated
+from reports.forms import format as fmt
+from reports.forms.blocks import Table, table
 
 MOST_OF_A_CELL = 6
 MOST_BYTES = 150_000

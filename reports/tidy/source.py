@@ -10,7 +10,7 @@ from lungbench.executions.execution import EXPERIMENT_FILE, executions
 from lungbench.experiment import RunSpec
 from lungbench.job import EARLIER_SAMPLES, SAMPLES_FILE
 from lungbench.record import Epoch, RunRecord
-from reports.load import Results, load
+from reports.results.load import Results, load
 
 
 @dataclass(frozen=True, slots=True)

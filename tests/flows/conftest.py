@@ -41,7 +41,7 @@ def render(folders, page, redact=False, pictures=True):
 def publish(folder):
     return render([folder], folder / "report.html")
 sys.modules["reports.publish"] = types.SimpleNamespace(publish=publish)
-sys.modules["reports.render"] = types.SimpleNamespace(render=render)
+sys.modules["reports.page.render"] = types.SimpleNamespace(render=render)
 from flows.cli import main
 main()
 """

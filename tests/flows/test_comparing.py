@@ -12,7 +12,7 @@ from flows.comparing import compare
 from flows.history import history
 from lungbench.errors import LungbenchError
 from lungbench.record import RunRecord
-from reports.summary import write_summary
+from reports.summaries.summary import write_summary
 
 _LAB = Path(__file__).parents[1] / "reports" / "conftest.py"
 

@@ -19,8 +19,8 @@ from lungbench.host import describe_host
 from lungbench.job import EPOCHS_FILE, JOB_FILE, SAMPLES_FILE, Spent
 from lungbench.record import DataFacts, Epoch, Reason, RunRecord, Status, write_record
 from lungbench.training.checkpoint import CHECKPOINT_FILE, Header, write_checkpoint
-from reports.summary import Summary
-from reports.summary_figures import AxisFigures, GuardFigures
+from reports.summaries.figures import AxisFigures, GuardFigures
+from reports.summaries.summary import Summary
 
 
 def guard(name: str, status: str) -> GuardFigures:

@@ -34,7 +34,7 @@ from lungbench.resources.nvml import GpuReading
 from lungbench.resources.samples import Sample, SampleFile
 from lungbench.stats.extrapolation import predicted
 from lungbench.stats.intervals import geometric_mean
-from reports.render import render
+from reports.page.render import render
 
 PAPERS_CLASSES = ("covid", "healthy", "tuberculosis")
 

@@ -3,8 +3,8 @@
 import pytest
 
 from reports.artifact import as_markdown, bar
-from reports.summary import Summary
-from reports.summary_figures import CellFigures, FailureFigures, GuardFigures
+from reports.summaries.figures import CellFigures, FailureFigures, GuardFigures
+from reports.summaries.summary import Summary
 
 MOST_BYTES = 500_000  # what Prefect's UI and database take without harm
 

@@ -9,9 +9,9 @@ import pytest
 from lungbench.record import RunRecord
 from lungbench.stats.agreement import holm
 from lungbench.stats.intervals import geometric_mean, speedup
-from reports.comparison import AxisStudy, Comparison, Study, combined_by_label, compare
-from reports.load import load
-from reports.summary import write_summary
+from reports.comparing.comparison import AxisStudy, Comparison, Study, combined_by_label, compare
+from reports.results.load import load
+from reports.summaries.summary import write_summary
 
 Change = Callable[[RunRecord], RunRecord | None]
 

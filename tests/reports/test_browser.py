@@ -16,9 +16,9 @@ from hostile_text import ALL, SHOWN
 from planted import plant
 
 from lungbench.record import Reason, RunRecord
-from reports.load import load
-from reports.render import render
-from reports.view import SECTIONS
+from reports.page.render import render
+from reports.page.view import SECTIONS
+from reports.results.load import load
 
 AXE = "axe-core@4.10.3"
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from chromium import Browser
 
-from reports.change_page import write_change_page
-from reports.changes import changes_of
-from reports.index_page import write_index
-from reports.rules import judged, parse_rule
-from reports.summary import write_summary
+from reports.over_time.change_page import write_change_page
+from reports.over_time.changes import changes_of
+from reports.over_time.index_page import write_index
+from reports.over_time.rules import judged, parse_rule
+from reports.summaries.summary import write_summary
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import pytest
 from lungbench.data.dataset import DATA_FILE, PreparedData
 from lungbench.metrics import metrics_of
 from lungbench.record import RunRecord
-from reports.cells import turn_text
-from reports.comparison import Comparison, compare
-from reports.learning import accuracy_spread, gap_spread
-from reports.load import load
-from reports.quality import quality_of
-from reports.render import render
-from reports.repeats import repeats_of
+from reports.comparing.cells import turn_text
+from reports.comparing.comparison import Comparison, compare
+from reports.comparing.learning import accuracy_spread, gap_spread
+from reports.comparing.quality import quality_of
+from reports.page.render import render
+from reports.results.load import load
+from reports.results.repeats import repeats_of
 from reports.sections.data import data
 
 FOLDS = 2

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from papers_matrix import papers_matrix
 
-from reports.render import render
+from reports.page.render import render
 
 MOST_BYTES = 1_000_000
 """The product's own limit of a page of the paper's matrix: it is sent by e-mail."""

@@ -5,7 +5,7 @@ import pytest
 from lungbench.delivery.order import Order, check_versions, decisive, place_of
 from lungbench.errors import Refused
 from lungbench.experiment import Experiment
-from reports import work
+from reports.comparing import work
 
 EXPERIMENT = Experiment.model_validate(
     {

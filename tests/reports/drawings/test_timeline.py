@@ -5,7 +5,7 @@ import pytest
 
 from lungbench.resources.samples import Sample, SampleFile
 from reports.drawings.timeline import COLUMNS, timeline
-from reports.load import Run, load
+from reports.results.load import Run, load
 
 
 @pytest.fixture

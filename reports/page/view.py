@@ -1,0 +1,144 @@
+"""The whole page as frozen data; the template only prints it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lungbench import __version__
+from reports.comparing.comparison import Study, compare
+from reports.forms import format as fmt
+from reports.forms.blocks import Figure
+from reports.results.load import Failure, Results
+from reports.sections.audit import TITLE as AUDIT
+from reports.sections.audit import AuditOf, audits
+from reports.sections.curves import curves
+from reports.sections.data import DataOf, data
+from reports.sections.diagnosis import Diagnosis, diagnosis
+from reports.sections.epochs import TITLE as EPOCHS
+from reports.sections.epochs import EpochUse, epochs
+from reports.sections.latency import ToDiagnose, latency
+from reports.sections.methods import Citation, citation, methods
+from reports.sections.published import Published, published
+from reports.sections.reproduce import Reproduce, reproduce
+from reports.sections.resources import ResourceUse, resources
+from reports.sections.shortcuts import TITLE as SHORTCUTS
+from reports.sections.shortcuts import Shortcuts, shortcuts
+from reports.sections.speed import Speed, speed
+from reports.sections.trust import TITLE as TRUST
+from reports.sections.trust import Trust, trust
+from reports.sections.verdict import Verdict, verdict
+
+# The order of the page: an anchor, which names the template too, and a heading.
+SECTIONS = (
+    ("verdict", "Verdict"),
+    ("trust", TRUST),
+    ("speed", "Speed-up"),
+    ("diagnosis", "Diagnosis"),
+    ("curves", "Learning curves"),
+    ("resources", "Resources over time"),
+    ("data", "Data"),
+    ("failures", "Failed and skipped runs"),
+    ("reproduce", "Reproduce"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One entry of the page's contents."""
+
+    anchor: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that the page says.
+
+    Attributes:
+        subtitle: What ran on what, in a line.
+        several: Whether the report is of several executions.
+        failures: The runs without a result, by execution.
+        methods: A paragraph for a paper on what was measured and how.
+        citation: How to cite the tool.
+        rendered: When and by which version this page was written.
+    """
+
+    title: str
+    subtitle: str
+    several: bool
+    rendered: str
+    sections: tuple[Section, ...]
+    verdict: Verdict
+    trust: Trust
+    speed: Speed
+    latency: ToDiagnose | None
+    diagnosis: Diagnosis
+    shortcuts: Shortcuts
+    curves: Figure | None
+    epochs: EpochUse
+    resources: ResourceUse
+    data: tuple[DataOf, ...]
+    audits: tuple[AuditOf, ...]
+    failures: tuple[tuple[str, tuple[Failure, ...]], ...]
+    published: Published
+    reproduce: Reproduce
+    methods: str
+    citation: Citation
+    epochs_title: str = EPOCHS
+    shortcuts_title: str = SHORTCUTS
+    audit_title: str = AUDIT
+
+
+def page(executions: Sequence[Results], now: datetime, *, pictures: bool = True) -> Page:
+    """Build the page of one or several executions.
+
+    Args:
+        executions: What was read.
+        now: When the page is written.
+        pictures: Whether it may show some of the images.
+    """
+    study = compare(executions)
+    trusted = trust(executions, study)
+    without_lungs = shortcuts(executions, study)
+    return Page(
+        title=fmt.listed(list(dict.fromkeys(_name(each) for each in executions))),
+        subtitle=_subtitle(executions, study),
+        several=len(executions) > 1,
+        rendered=f"Rendered {fmt.moment(now)} by lungbench {__version__}.",
+        sections=tuple(Section(anchor, title) for anchor, title in SECTIONS),
+        verdict=verdict(executions, study, trusted, without_lungs.remark),
+        trust=trusted,
+        speed=speed(study),
+        latency=latency(study),
+        diagnosis=diagnosis(study, executions, pictures=pictures),
+        shortcuts=without_lungs,
+        curves=curves(study),
+        epochs=epochs(study),
+        resources=resources(executions, study),
+        data=data(executions, pictures=pictures),
+        audits=audits(executions),
+        failures=tuple((each.name, each.failures) for each in executions if each.failures),
+        published=published(),
+        reproduce=reproduce(executions),
+        methods=methods(executions, study),
+        citation=citation(now),
+    )
+
+
+def _name(execution: Results) -> str:
+    return execution.experiment.name if execution.experiment else execution.folder.name
+
+
+def _subtitle(executions: Sequence[Results], study: Study) -> str:
+    records = [run.record for execution in executions for run in execution.runs]
+    if not records:
+        return "No run left a record."
+    models = dict.fromkeys(each.cell.title for each in study.comparisons)
+    devices = dict.fromkeys(each.cell.key.device for each in study.comparisons)
+    hosts = dict.fromkeys(record.host.hostname for record in records)
+    completed = sum(record.status == "completed" for record in records)
+    trained = f"{fmt.listed(list(models))} on {fmt.listed(list(devices))}; " if models else ""
+    return (
+        f"{trained}{completed} of {fmt.plural(len(records), 'run')} completed, on "
+        f"{fmt.listed(list(hosts))}, from {fmt.moment(min(record.started for record in records))}."
+    )
