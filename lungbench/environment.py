@@ -1,12 +1,26 @@
 """What decides the bits of a result beside the experiment: versions, processors, flags."""
 
 import os
+from collections.abc import Iterable
 
 from lungbench.host import describe_host, usable_cpus
+
+# The packages whose versions decide how fast and how well every run trains, and each backend's.
+_OF_ALL = ("lungbench", "python", "keras", "numpy", "pillow")
+_OF_BACKEND = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}
 
 # Variables by which the frameworks' arithmetic or its order can be changed.
 _FLAGS = ("TF_", "OMP_", "MKL_", "ONEDNN_", "DNNL_", "XLA_", "JAX_", "KERAS_", "CUDA_", "NVIDIA_")
 _QUIET = ("TF_CPP_",)  # what is logged decides nothing
+
+
+def decisive_packages(backends: Iterable[str] = tuple(_OF_BACKEND)) -> tuple[str, ...]:
+    """Return the packages whose versions decide how fast and how well a run trains.
+
+    Args:
+        backends: Those that are trained with; all where that isn't known.
+    """
+    return (*_OF_ALL, *(name for backend in backends for name in _OF_BACKEND[backend]))
 
 
 def environment(device_seen: str = "cpu") -> dict[str, str]:

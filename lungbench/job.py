@@ -5,6 +5,7 @@ The parent writes `spec.json` and starts `python -m lungbench.train RUN_DIR`; th
 `model.keras`.
 """
 
+import re
 from pathlib import Path
 
 from lungbench.experiment import RunSpec
@@ -17,8 +18,7 @@ TRAINING_FILE = "training.json"
 PREDICTIONS_FILE = "predictions.csv"
 DIAGNOSIS_FILE = "diagnosis.json"
 MODEL_FILE = "model.keras"
-SAMPLES_FILE = "samples.csv.gz"
-EARLIER_SAMPLES = "samples-{attempt}.csv.gz"  # of the attempts that were interrupted
+SAMPLES_FILE = "samples.csv.gz"  # those of interrupted attempts: see `earlier_samples`
 LOG_FILE = "log.txt"
 HEARTBEAT_FILE = ".heartbeat"  # its time of change tells the parent that batches go on
 
@@ -28,6 +28,8 @@ LIFELINE_VARIABLE = "LUNGBENCH_LIFELINE"
 STARTED_VARIABLE = "LUNGBENCH_STARTED"
 # Logical processors that the child pins itself to, e.g. "0,1"; absent means all.
 CPUS_VARIABLE = "LUNGBENCH_CPUS"
+
+_EARLIER_SAMPLES = re.compile(r"samples-([1-9][0-9]*)\.csv\.gz")
 
 
 class Job(Frozen):
@@ -92,3 +94,27 @@ class Training(Frozen):
     resumption: Resumption | None = None
     stopped: bool = False
     failure: Reason | None = None
+
+
+def earlier_samples(run_dir: Path) -> dict[int, Path]:
+    """Return the readings of a run's interrupted attempts, by the attempt, from 1."""
+    matches = [_EARLIER_SAMPLES.fullmatch(path.name) for path in run_dir.glob("samples-*")]
+    attempts = sorted(int(match[1]) for match in matches if match)
+    return {attempt: kept_samples(run_dir, attempt) for attempt in attempts}
+
+
+def kept_samples(run_dir: Path, attempt: int) -> Path:
+    """Return what the readings of an interrupted attempt are called once there is another."""
+    return run_dir / f"samples-{attempt}.csv.gz"
+
+
+def last_attempt(run_dir: Path) -> int:
+    """Return which attempt `SAMPLES_FILE` is of, from 1."""
+    return max(earlier_samples(run_dir), default=0) + 1
+
+
+def samples_files(run_dir: Path) -> dict[int, Path]:
+    """Return all files of a run's readings, by the attempt that they are of, from 1."""
+    last = run_dir / SAMPLES_FILE
+    newest = {last_attempt(run_dir): last} if last.is_file() else {}
+    return earlier_samples(run_dir) | newest

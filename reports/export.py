@@ -6,15 +6,14 @@ computed by a spreadsheet, and what is missing stays empty.
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lungbench.data.staging import new_file, unnamed_folder
-from lungbench.errors import Refused
-from lungbench.files import sync_folder
+from lungbench.data.staging import new_file
 from lungbench.foreign_text import as_cell, visible
+from reports.forms.result_files import check_no_folder, files_together, writable
 from reports.forms.workbook import MOST_ROWS, Sheet, SheetColumn, write_workbook
+from reports.page.redacted_tables import redacted_tables
 from reports.tidy.column import Column, Row, Tidy, Value
 from reports.tidy.source import sources_in
 from reports.tidy.tables import tidy_tables
@@ -41,26 +40,31 @@ class Exported:
     has_csv: bool
 
 
-def export(folders: Iterable[Path], out: Path, *, most_rows: int = MOST_ROWS) -> Exported:
+def export(
+    folders: Iterable[Path], out: Path, *, most_rows: int = MOST_ROWS, redact: bool = False
+) -> Exported:
     """Write the tables of executions.
 
     Args:
         folders: Of executions, or above them: then all that lie below.
         out: A workbook, if it is called `.xlsx`; else a folder of CSV files with a workbook.
         most_rows: That a sheet may have, its header among them.
+        redact: Leave out the names of hosts and users; see `reports.page.redaction`.
 
     Raises:
         LungbenchError: There is no execution, or `out` can't be written.
     """
-    tables = [_Counted(table) for table in tidy_tables(sources_in(folders))]
+    sources = sources_in(folders)
+    every = tidy_tables(sources)
+    tables = [_Counted(each) for each in (redacted_tables(every, sources) if redact else every)]
     alone = out.suffix.lower() == WORKBOOK_SUFFIX
-    with _writable(out):
-        if alone:
-            _check_no_folder(out)
+    if alone:
+        with writable(out):
+            check_no_folder(out)
             out.parent.mkdir(parents=True, exist_ok=True)
             _write_workbook(out, tables, most_rows)
-        else:
-            _write_folder(out, tables, most_rows)
+    else:
+        _write_folder(out, tables, most_rows)
     too_many = {each.table.name: each.rows_seen - (most_rows - 1) for each in tables}
     left_out = {name: rows + 1 for name, rows in too_many.items() if rows > 0}
     return Exported(out, left_out, has_csv=not alone)
@@ -81,19 +85,11 @@ class _Counted:
 
 
 def _write_folder(out: Path, tables: Sequence[_Counted], most_rows: int) -> None:
-    """Write all files aside, then give them their names together."""
-    out.mkdir(parents=True, exist_ok=True)
-    with unnamed_folder(out, "export") as staging:
-        for each in tables:
-            _write_csv(staging / f"{each.table.name}.csv", each)
+    csv_files = {f"{each.table.name}.csv": each for each in tables}
+    with files_together(out, (*csv_files, WORKBOOK_FILE)) as staging:
+        for name, each in csv_files.items():
+            _write_csv(staging / name, each)
         _write_workbook(staging / WORKBOOK_FILE, tables, most_rows)
-        written = sorted(staging.iterdir())
-        for path in written:
-            _check_no_folder(out / path.name)
-        for path in written:
-            path.replace(out / path.name)
-        staging.rmdir()
-    sync_folder(out)
 
 
 def _write_csv(path: Path, each: _Counted) -> None:
@@ -129,27 +125,3 @@ def _write_workbook(path: Path, tables: Sequence[_Counted], most_rows: int) -> N
 
 def _sheet_column(column: Column) -> SheetColumn:
     return SheetColumn(column.name, _WIDE.get(column.name, _WIDTHS[column.kind]))
-
-
-def _check_no_folder(path: Path) -> None:
-    if path.is_dir():
-        raise Refused("The results must be files.", received=f"{path}, a folder")
-
-
-@contextmanager
-def _writable(out: Path) -> Iterator[None]:
-    """Refuse where nothing can be written, and leave no folder that was made for it."""
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
-    try:
-        yield
-    except BaseException as error:
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
-        if isinstance(error, OSError):
-            raise Refused(
-                "The folder of the results must be writable and have room.",
-                received=f"{error.filename or out} ({error.strerror or error})",
-                hint="free space, mend the permissions, or name another place by --out.",
-            ) from None
-        raise

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from lungbench.data.inspect import InspectedFile, Inspection
 from lungbench.data.overview import SPREAD_OF, GroupOverview, Overview
-from lungbench.data.staging import unnamed_folder
 from lungbench.errors import Refused
-from lungbench.files import sync_folder, write_atomically
+from lungbench.files import write_atomically
 from lungbench.foreign_text import as_cell
 from reports.drawings.brightness import bar_name
+from reports.forms.result_files import files_together
 from reports.forms.workbook import Cell, Sheet, SheetColumn, StackedChart, write_workbook
 from reports.inspection import html
 from reports.wording.measures import MEASURES
@@ -65,23 +65,8 @@ def inspection_folder(out: Path, source: Path) -> Iterator[Path]:
             received=f"{out} below {source}",
             hint="Name a folder beside the images.",
         )
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with unnamed_folder(out, "inspect") as staging:
-            _check_replaceable(out)
-            yield staging
-            for name in FILES:
-                (staging / name).replace(out / name)
-            staging.rmdir()
-        sync_folder(out)
-    except BaseException as error:
-        for folder in made:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        if isinstance(error, OSError):
-            raise _unwritable(out, error) from None
-        raise
+    with files_together(out, FILES) as staging:
+        yield staging
 
 
 def write_inspection(inspection: Inspection, found: Overview, folder: Path, now: datetime) -> None:
@@ -94,20 +79,6 @@ def write_inspection(inspection: Inspection, found: Overview, folder: Path, now:
     write_workbook(folder / XLSX_FILE, _sheets(inspection, found))
     page = html(inspection, found, now)
     write_atomically(folder / PAGE_FILE, page.encode(errors="backslashreplace"))
-
-
-def _check_replaceable(out: Path) -> None:
-    for name in FILES:
-        if (out / name).is_dir():
-            raise Refused("The results must be files.", received=f"{out / name}, a folder")
-
-
-def _unwritable(out: Path, error: OSError) -> Refused:
-    return Refused(
-        "The folder of the results must be writable and have room.",
-        received=f"{error.filename or out} ({error.strerror or error})",
-        hint="Free space, fix the permissions, or name another folder by --out.",
-    )
 
 
 def _write_csv(path: Path, inspection: Inspection) -> None:

@@ -7,11 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from lungbench.data.sources import is_drawn, source_of
+from lungbench.data.split import PAPERS_SHARE
 from lungbench.data.synthetic import SYNTHETIC_CLASSES
 from lungbench.record import Split
 from lungbench.settings import DataSettings
-
-_PAPERS_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def _dealt(settings: DataSettings, images: int) -> dict[Split, int]:
     test_share = 1 / settings.kfold if settings.kfold else settings.test_fraction
     validation_share, leaks = settings.validation_fraction, False
     if settings.split == "paper":
-        test_share = validation_share = _PAPERS_SHARE
+        test_share = validation_share = PAPERS_SHARE
         leaks = True  # its test images train or validate as well
     test, validation = round(images * test_share), round(images * validation_share)
     train = images - validation - (0 if leaks else test)

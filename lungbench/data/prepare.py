@@ -1,6 +1,5 @@
 """From an image folder to prepared data: indexed, decoded once, split, cached, written down."""
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -26,9 +25,8 @@ from lungbench.data.pixels import build_pixels, find_pixels, may_hold
 from lungbench.data.selection import check_usable, drawn, keep_brightness, leave_out_undrawn
 from lungbench.data.sources import Source, is_drawn, source_at, source_of, text_of
 from lungbench.data.split import Division, divide
-from lungbench.data.staging import sweep
+from lungbench.data.staging import sweep, writing
 from lungbench.data.synthetic import SYNTHETIC_VERSION, synthesize
-from lungbench.errors import Refused
 from lungbench.settings import DataSettings
 
 LOCK_FILE = ".lock"
@@ -91,31 +89,19 @@ def prepare(
         DataError: The images can't be used as asked.
         Refused: A folder can't be written, or the disk is full.
     """
-    with _writing(cache):
+    with writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / LOCK_FILE):
             sweep(cache)
             used = _used(settings, cache.resolve(), progress)
     data = _prepared(settings, used)
-    with _writing(out):
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         write_images_csv(out / IMAGES_FILE, used.found.files, _texts(used))
         data.write(out / DATA_FILE)
     if data.remark:
         log.info("%s", data.remark)
     return data
-
-
-@contextlib.contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Refused(
-            "A folder to write to must be writable and have room.",
-            received=f"{error.filename or folder} ({error.strerror or error})",
-            hint="Free space, fix the permissions, or name another folder.",
-        ) from None
 
 
 def _source(settings: DataSettings, cache: Path, progress: Progress | None) -> Source:

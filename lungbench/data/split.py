@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lungbench.data.dealing import Images, deal
 from lungbench.errors import DataError
+from lungbench.guards.table import counted
 from lungbench.record import Split
 from lungbench.settings import DataSettings
 
@@ -27,7 +28,9 @@ MIN_PER_CLASS = len(SPLITS)
 BITS: dict[Split, int] = {"train": 1, "validation": 2, "test": 4}
 """What each split is in a code; a code is their sum, since an image may be in several."""
 
-_PAPERS_SHARE = 0.2
+PAPERS_SHARE = 0.2
+"""What the paper tests, and what it validates, of each class (section III.B)."""
+
 _IN_TURN: tuple[Split, ...] = ("test", "validation", "train")
 _EACH = "train, validate and test"
 
@@ -199,7 +202,7 @@ def _held_out(images: Images, held_out: Split, rest: Split | None) -> NDArray[np
         contents = int(ranks.max(initial=-1)) + 1
         if rest:
             _check_enough(name, contents)
-        share = _rounded(contents * _PAPERS_SHARE)
+        share = _rounded(contents * PAPERS_SHARE)
         codes[members] = np.where(ranks < share, BITS[held_out], BITS[rest] if rest else 0)
     return codes
 
@@ -214,11 +217,13 @@ def _check_enough(
     # With two folds, the half that doesn't test must train and validate.
     least, purpose = (max(k, 4 if k == 2 else 3), f"test in {k} folds") if k else (least, purpose)  # noqa: PLR2004
     if contents < least:
+        fewer_folds = "lower data.kfold, " if k > MIN_PER_CLASS else ""
         raise DataError(
             "Every class needs a different image in each split.",
-            received=f"class {name} with {contents} different images",
+            received=f"class {name} with {counted(contents, 'different image')}",
             expected=f"at least {least}, one each to {purpose}",
-            hint=f"Add images to {name}, or leave that class out.",
+            hint=f"add images to {name}, {fewer_folds}or leave that class out; if no class is "
+            "called so, correct its label.",
         )
 
 

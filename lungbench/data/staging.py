@@ -7,7 +7,31 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from lungbench.errors import Refused
 from lungbench.files import sync_folder
+
+
+@contextlib.contextmanager
+def writing(
+    folder: Path, hint: str = "free space, mend the permissions, or name another folder."
+) -> Iterator[None]:
+    """Refuse, in one line, where the block can't write.
+
+    Args:
+        folder: Named where the system names no file.
+        hint: What to do then.
+
+    Raises:
+        Refused: The block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise Refused(
+            "A folder to write to must be writable and have room.",
+            received=f"{error.filename or folder} ({error.strerror or error})",
+            hint=hint,
+        ) from None
 
 
 @contextlib.contextmanager

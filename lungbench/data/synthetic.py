@@ -13,8 +13,8 @@ from lungbench.data.anatomy import Anatomy, Field, chest
 from lungbench.data.film import Film, save
 from lungbench.data.index import Progress
 from lungbench.data.lesions import LESIONS
-from lungbench.data.staging import new_folder
-from lungbench.errors import DataError, Refused
+from lungbench.data.staging import new_folder, writing
+from lungbench.errors import DataError
 
 SYNTHETIC_VERSION = 1
 """Changes whenever the same seed would draw other pixels."""
@@ -35,17 +35,11 @@ def synthesize(folder: Path, per_class: int, seed: int, progress: Progress | Non
         DataError: The folder holds something.
         Refused: The folder can't be written, or the disk is full.
     """
-    try:
+    with writing(folder):
         _check_empty(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with new_folder(folder) as temporary:
             _draw_all(temporary, per_class, seed, progress)
-    except OSError as error:
-        raise Refused(
-            "The folder to draw into must be writable and have room.",
-            received=f"{error.filename or folder} ({error.strerror or error})",
-            hint="Free space, fix the permissions, or name another folder.",
-        ) from None
 
 
 def draw(class_name: str, number: int, seed: int) -> tuple[Field, Film]:

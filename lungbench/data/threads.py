@@ -1,11 +1,12 @@
 """Many files at once: Pillow and hashlib release the interpreter's lock while they work."""
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from lungbench.host import usable_cpus
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,7 +22,7 @@ def map_in_threads(
     work: Callable[[Item], Result], items: Sequence[Item], workers: int | None = None
 ) -> Iterator[Result]:
     """Yield the results of `work` in the order of `items`; stop early where that is interrupted."""
-    workers = workers or usable_cores()
+    workers = workers or len(usable_cpus())
     pool = ThreadPoolExecutor(workers, thread_name_prefix="images")
     over = threading.Event()
 
@@ -39,13 +40,6 @@ def map_in_threads(
     finally:
         over.set()
         pool.shutdown(cancel_futures=True)
-
-
-def usable_cores() -> int:
-    """Return how many processors this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _batches(items: Sequence[Item], workers: int) -> Iterator[Sequence[Item]]:

@@ -3,15 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from lungbench.delivery.location import Location
+from lungbench.environment import decisive_packages
 from lungbench.errors import Refused
 from lungbench.experiment import Experiment, RunSpec
 from lungbench.frozen import Frozen
 from lungbench.record import Host
-
-# The packages whose versions decide how fast and how well a run trains; a report refuses to
-# compare across them.
-_DECISIVE = ("lungbench", "python", "keras", "numpy", "pillow")
-_OF_BACKEND = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}
 
 _HOSTS = "hosts"
 _SIGN = "alive"
@@ -91,8 +87,7 @@ def sign_name(attempt: str) -> str:
 
 def decisive(versions: Mapping[str, str], backends: Sequence[str]) -> dict[str, str]:
     """Return what of a host's versions decides a result with these backends."""
-    names = (*_DECISIVE, *(name for backend in backends for name in _OF_BACKEND[backend]))
-    return {name: versions.get(name, "absent") for name in names}
+    return {name: versions.get(name, "absent") for name in decisive_packages(backends)}
 
 
 def check_versions(expected: Mapping[str, str], found: Mapping[str, str]) -> None:

@@ -22,7 +22,7 @@ from lungbench.executions.hold import LOCK_FILE, begun_without_record, hold, sig
 from lungbench.executions.seal import BrokenSeal, read_seal, seal
 from lungbench.flock import Holder
 from lungbench.host import describe_host
-from lungbench.job import EARLIER_SAMPLES, JOB_FILE, SAMPLES_FILE, Job
+from lungbench.job import JOB_FILE, SAMPLES_FILE, Job, earlier_samples, last_attempt
 from lungbench.record import DataFacts, Epoch, Metrics, Reason, RunRecord, write_record
 from lungbench.resources.samples import Samples, read_samples, summarise
 from lungbench.run import outcome
@@ -183,13 +183,13 @@ def _diagnosed(run_dir: Path, facts: DataFacts) -> Metrics | None:
 def _measured(run_dir: Path, job: Job, measure: MeasureSettings) -> dict[str, object]:
     """Return what the run's files tell of it."""
     epochs, training = outcome.read_epochs(run_dir), outcome.read_training(run_dir)
-    earlier = sorted(run_dir.glob(EARLIER_SAMPLES.format(attempt="*")))
+    earlier = earlier_samples(run_dir)
     samples = _readings(run_dir / SAMPLES_FILE)
     said_s = (training.marks.controlled_s if training else None) or 0.0
-    lasted_s = max(said_s, _last_s(samples), _last_epoch_s(epochs, attempt=len(earlier) + 1))
+    lasted_s = max(said_s, _last_s(samples), _last_epoch_s(epochs, attempt=last_attempt(run_dir)))
     timing = resources = None
     if lasted_s:
-        wall_s = lasted_s + sum(_last_s(_readings(path)) for path in earlier)
+        wall_s = lasted_s + sum(_last_s(_readings(path)) for path in earlier.values())
         timing = outcome.timing_of(epochs, training, job.spec, wall_s)
         timing = timing.model_copy(update={"resumed": bool(earlier)})
         resources = summarise(samples, interval_s=measure.sample_interval_s, elapsed_s=lasted_s)

@@ -14,6 +14,7 @@ MAX_MODEL_BYTES = 8 * 2**30
 """Above the largest that an experiment can save: 4.3 GB, the 10-layer network at 1024 pixels."""
 
 _BLOCK_BYTES = 2**20
+_MOST_NAMED = 3  # of an execution's runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,19 @@ def find_model(path: Path) -> Path:
     raise Refused(
         f"A model is a {MODEL_FILE} as a run saves it, or the folder of that run.",
         received=f"{path} ({'a SavedModel, which can carry code' if saved_model else 'a folder'})",
+        hint=_hint(path),
     )
+
+
+def _hint(folder: Path) -> str | None:
+    """Name the runs of an execution, which somebody who names its folder means one of."""
+    runs = (sorted(folder.glob(f"{above}runs/*/{MODEL_FILE}")) for above in ("", "*/", "*/*/"))
+    found = next(filter(None, runs), [])
+    if not found:
+        return None
+    named, more = found[:_MOST_NAMED], len(found) - _MOST_NAMED
+    rest = f", or one of {more} more" if more > 0 else ""
+    return f"name a run: {', '.join(str(model.parent) for model in named)}{rest}."
 
 
 def private_copy(path: Path, folder: Path) -> ModelCopy:

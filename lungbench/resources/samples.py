@@ -136,6 +136,18 @@ def read_samples(path: Path) -> Samples:
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
+def sample_text(path: Path) -> bytes:
+    """Return a `samples.csv.gz` unzipped, as far as its lines were written to their end.
+
+    For readers that can't take a value at a time; `read_samples` says what may be in it.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    text = b"".join(_unzipped(path))
+    return text[: text.rfind(b"\n") + 1]
+
+
 def sample_rows(path: Path) -> tuple[tuple[str, ...], Iterator[list[float | None]]]:
     """Read a `samples.csv.gz` row by row, as far as it goes, without holding it in memory.
 

@@ -1,7 +1,6 @@
 """A run's folder between attempts: what is done already, and what the next one starts from."""
 
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,11 +9,13 @@ from lungbench.experiment import RunSpec
 from lungbench.files import sync_folder
 from lungbench.job import (
     DIAGNOSIS_FILE,
-    EARLIER_SAMPLES,
+    HEARTBEAT_FILE,
     MODEL_FILE,
     PREDICTIONS_FILE,
     SAMPLES_FILE,
     TRAINING_FILE,
+    kept_samples,
+    last_attempt,
 )
 from lungbench.record import RECORD_FILE, RunRecord, read_record
 from lungbench.run.outcome import Earlier
@@ -67,7 +68,8 @@ def made_ready(spec: RunSpec, run_dir: Path, fingerprint: str) -> Earlier | None
     (run_dir / RECORD_FILE).unlink(missing_ok=True)
     sync_folder(run_dir)  # a power cut must not bring it back when what it tells of has changed
     _keep_samples(run_dir)
-    for name in (TRAINING_FILE, PREDICTIONS_FILE, DIAGNOSIS_FILE, MODEL_FILE):
+    # The heartbeat too: the start has a deadline of its own, and this attempt has not begun.
+    for name in (TRAINING_FILE, PREDICTIONS_FILE, DIAGNOSIS_FILE, MODEL_FILE, HEARTBEAT_FILE):
         (run_dir / name).unlink(missing_ok=True)
     return earlier
 
@@ -108,13 +110,4 @@ def _earlier(header: Header, record: RunRecord | None) -> Earlier:
 
 def _keep_samples(run_dir: Path) -> None:
     with suppress(FileNotFoundError):
-        (run_dir / SAMPLES_FILE).rename(next(_free_names(run_dir)))
-
-
-def _free_names(run_dir: Path) -> Iterator[Path]:
-    attempt = 1
-    while True:
-        path = run_dir / EARLIER_SAMPLES.format(attempt=attempt)
-        if not path.exists():
-            yield path
-        attempt += 1
+        (run_dir / SAMPLES_FILE).rename(kept_samples(run_dir, last_attempt(run_dir)))

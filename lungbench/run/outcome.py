@@ -17,7 +17,6 @@ from lungbench.experiment import RunSpec
 from lungbench.files import sha256_of, sync_folder
 from lungbench.job import (
     DIAGNOSIS_FILE,
-    EARLIER_SAMPLES,
     EPOCHS_FILE,
     JOB_FILE,
     LOG_FILE,
@@ -27,6 +26,7 @@ from lungbench.job import (
     TRAINING_FILE,
     Spent,
     Training,
+    earlier_samples,
 )
 from lungbench.record import (
     Controls,
@@ -187,7 +187,7 @@ def artifact_hashes(run_dir: Path) -> dict[str, str]:
     Raises:
         OSError: The disk fails.
     """
-    earlier = sorted(path.name for path in run_dir.glob(EARLIER_SAMPLES.format(attempt="*")))
+    earlier = (path.name for path in earlier_samples(run_dir).values())
     present = [name for name in (*_ARTIFACTS, *earlier) if (run_dir / name).is_file()]
     hashes = {name: _kept(run_dir / name) for name in present}
     sync_folder(run_dir)

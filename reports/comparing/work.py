@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lungbench.environment import decisive_packages
 from lungbench.record import RunRecord
-
-# The packages whose versions decide how fast and how well every run trains, and each backend's.
-_DECISIVE = ("lungbench", "python", "keras", "numpy", "pillow")
-_OF_BACKEND = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}
 
 # Settings that decide who does the work and how often, or that have words of their own below.
 _NO_WORK = {
@@ -42,7 +39,7 @@ def work_of(run: RunRecord) -> dict[str, str]:
     """
     spec = run.spec
     settings = spec.model_dump(mode="json", exclude=_NO_WORK)
-    packages = (*_DECISIVE, *_OF_BACKEND[spec.backend])
+    packages = decisive_packages([spec.backend])
     return {
         "schema version": str(run.schema_version),
         "data fingerprint": run.data.fingerprint,

@@ -128,6 +128,8 @@ def _fill(book: "Workbook", sheet: Sheet, most_rows: int) -> None:
     page.autofilter(0, 0, last, len(sheet.columns) - 1)
     if sheet.chart and isinstance(rows, list):
         page.insert_chart(0, len(sheet.columns) + 1, _chart(book, sheet, sheet.chart, rows))
+        page.set_landscape()
+        page.fit_to_pages(1, 0)  # else a printed chart is cut in two
 
 
 def _fitting(rows: Iterable[Row], most: int) -> Iterator[Row]:

@@ -3,11 +3,23 @@
 What a name means beyond that line stands in `docs/run-folder.md`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
+from lungbench.environment import decisive_packages
 from reports.tidy.column import RATE, Column, Kind, Row, Tidy, row_of
 from reports.tidy.source import Source, runs_of
+
+
+def _each(
+    place: str, kind: Kind, meanings: Mapping[str, str], *, prefix: str = "", unit: str = ""
+) -> tuple[Column, ...]:
+    """Return a column for each value that stands at one place, by its name there."""
+    return tuple(
+        Column(f"{prefix}{name}", kind, f"{place}.{name}", meaning, unit)
+        for name, meaning in meanings.items()
+    )
+
 
 KEY = (
     Column("experiment", "text", "run.experiment", "The experiment's name."),
@@ -53,14 +65,11 @@ _WHERE = (
     Column("gpus", "text", "run.gpu_names", "Its GPUs."),
     Column("gpu_driver", "text", "run.gpu_drivers", "The version of their driver."),
     Column("device_seen", "text", "run.record.device_seen", "What the backend saw of them."),
-    *(
-        Column(
-            f"version_{name}",
-            "text",
-            f"run.record.host.versions.{name}",
-            f"The version of {name}.",
-        )
-        for name in ("python", "lungbench", "keras", "tensorflow", "jax", "torch", "numpy")
+    *_each(
+        "run.record.host.versions",
+        "text",
+        {name: f"The version of {name}." for name in decisive_packages()},
+        prefix="version_",
     ),
 )
 _DATA = (
@@ -96,37 +105,43 @@ _TIMING = (
         "resumed", "truth", "run.record.timing.resumed", "Whether it went on from a checkpoint."
     ),
     Column("attempts", "whole", "run.record.resumption.attempts", "Processes, if it did."),
-    *(
-        Column(f"epoch_{name}", "number", f"run.record.timing.epoch_parts.{name}", meaning)
-        for name, meaning in (
-            ("compute_s", "Arithmetic of a steady epoch."),
-            ("stall_s", "What it waits for images."),
-            ("rest_s", "Neither; slightly negative where a control was disturbed."),
-        )
+    *_each(
+        "run.record.timing.epoch_parts",
+        "number",
+        {
+            "compute_s": "Arithmetic of a steady epoch.",
+            "stall_s": "What it waits for images.",
+            "rest_s": "Neither; slightly negative where a control was disturbed.",
+        },
+        prefix="epoch_",
     ),
-    *(
-        Column(f"predicted_{name}", "number", f"run.record.timing.predicted.{name}", meaning)
-        for name, meaning in (
-            ("wall_s", "What all epochs would take, of a run that was only timed."),
-            ("low_s", "Lower end of its 95 % interval."),
-            ("high_s", "Upper end."),
-        )
+    *_each(
+        "run.record.timing.predicted",
+        "number",
+        {
+            "wall_s": "What all epochs would take, of a run that was only timed.",
+            "low_s": "Lower end of its 95 % interval.",
+            "high_s": "Upper end.",
+        },
+        prefix="predicted_",
     ),
-    *(
-        Column(f"ledger_{name}", "number", f"run.record.timing.ledger.{name}", meaning)
-        for name, meaning in (
-            ("startup_s", "Starting Python and importing the framework."),
-            ("build_s", "Building and compiling the network."),
-            ("first_epoch_s", "Training steps of the first epoch."),
-            ("train_s", "Those of the later epochs."),
-            ("validation_s", "Validation of all epochs."),
-            ("checkpoint_s", "Writing checkpoints."),
-            ("evaluate_s", "Predicting the test images."),
-            ("save_s", "Saving the network."),
-            ("control_s", "The control legs and the latency."),
-            ("lost_s", "Work of interrupted attempts that no checkpoint held."),
-            ("other_s", "The rest of wall_s."),
-        )
+    *_each(
+        "run.record.timing.ledger",
+        "number",
+        {
+            "startup_s": "Starting Python and importing the framework.",
+            "build_s": "Building and compiling the network.",
+            "first_epoch_s": "Training steps of the first epoch.",
+            "train_s": "Those of the later epochs.",
+            "validation_s": "Validation of all epochs.",
+            "checkpoint_s": "Writing checkpoints.",
+            "evaluate_s": "Predicting the test images.",
+            "save_s": "Saving the network.",
+            "control_s": "The control legs and the latency.",
+            "lost_s": "Work of interrupted attempts that no checkpoint held.",
+            "other_s": "The rest of wall_s.",
+        },
+        prefix="ledger_",
     ),
     Column("control_compute_s", "number", "run.record.controls.compute_s", "Arithmetic alone."),
     Column("control_loader_s", "number", "run.record.controls.loader_s", "Images alone."),
@@ -172,6 +187,7 @@ _TAKEN: tuple[tuple[str, Kind, str], ...] = (
 _RESOURCES = tuple(
     Column(name, kind, f"run.record.resources.{name}", meaning) for name, kind, meaning in _TAKEN
 )
+_MACRO = ("accuracy", "precision", "recall", "specificity", "npv", "f1", "auc", "average_precision")
 _QUALITY = (
     Column("gpu_throttle_reasons", "text", "run.throttle_reasons", "Why clocks were lowered."),
     Column(
@@ -191,24 +207,12 @@ _QUALITY = (
         "Expected, over 10 bins of the confidence.",
         RATE,
     ),
-    *(
-        Column(
-            f"macro_{name}",
-            "number",
-            f"run.record.metrics.macro.{name}",
-            "Unweighted mean of the classes'.",
-            RATE,
-        )
-        for name in (
-            "accuracy",
-            "precision",
-            "recall",
-            "specificity",
-            "npv",
-            "f1",
-            "auc",
-            "average_precision",
-        )
+    *_each(
+        "run.record.metrics.macro",
+        "number",
+        dict.fromkeys(_MACRO, "Unweighted mean of the classes'."),
+        prefix="macro_",
+        unit=RATE,
     ),
 )
 RUNS = (*KEY, *CELL, *_ASKED, *_WHERE, *_DATA, *_TIMING, *_RESOURCES, *_QUALITY)

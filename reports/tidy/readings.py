@@ -10,10 +10,11 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from lungbench.job import samples_files
 from lungbench.resources.samples import sample_rows
 from reports.tidy.column import Column, Kind, Row, Tidy, Value, as_value
 from reports.tidy.facts import KEY
-from reports.tidy.source import Source, SourceRun, runs_of, samples_files
+from reports.tidy.source import Source, SourceRun, runs_of
 
 _ATTEMPT = Column("attempt", "whole", "attempt", "Which process of the run, from 1.")
 
@@ -56,7 +57,7 @@ def _columns(sources: Sequence[Source]) -> tuple[Column, ...]:
     """Look at the header of every file."""
     seen: set[str] = set()
     for run in runs_of(sources):
-        for _, path in samples_files(run.folder):
+        for path in samples_files(run.folder).values():
             seen.update(_opened(path)[0])
     fixed = tuple(Column(name, kind, name, meaning) for name, kind, meaning in _OF_THE_RUN)
     own = filter(None, map(_own_column, sorted(seen, key=_natural)))
@@ -76,7 +77,7 @@ def _own_column(name: str) -> Column | None:
 
 def _rows(sources: Sequence[Source], columns: tuple[Column, ...]) -> Iterator[Row]:
     for run in runs_of(sources):
-        for attempt, path in samples_files(run.folder):
+        for attempt, path in samples_files(run.folder).items():
             yield from _rows_of(run, attempt, path, columns[len(KEY) + 1 :])
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from lungbench.errors import Refused
 from lungbench.executions.execution import EXPERIMENT_FILE, executions
 from lungbench.experiment import RunSpec
-from lungbench.job import EARLIER_SAMPLES, SAMPLES_FILE
 from lungbench.record import Epoch, RunRecord
 from reports.results.load import Results, load
 
@@ -114,15 +113,6 @@ def runs_of(sources: Sequence[Source]) -> Iterator[SourceRun]:
     """
     for source in sources:
         yield from _runs(source, load(source.folder))
-
-
-def samples_files(run_folder: Path) -> list[tuple[int, Path]]:
-    """Return the files of a run's readings, each with the attempt that it is of, from 1."""
-    earlier: list[Path] = []
-    while (path := run_folder / EARLIER_SAMPLES.format(attempt=len(earlier) + 1)).is_file():
-        earlier.append(path)
-    last = run_folder / SAMPLES_FILE
-    return list(enumerate([*earlier, *([last] if last.is_file() else [])], start=1))
 
 
 def _below(folder: Path) -> list[Path]:

@@ -121,7 +121,13 @@ def test_a_kernel_that_names_no_processor_leaves_it_to_the_platform(tmp_path: Pa
 
 
 def test_usable_processors_follow_the_affinity() -> None:
-    assert usable_cpus() == tuple(sorted(os.sched_getaffinity(0)))
+    before = os.sched_getaffinity(0)
+    assert usable_cpus() == tuple(sorted(before))
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert usable_cpus() == (min(before),)
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @pytest.mark.parametrize(

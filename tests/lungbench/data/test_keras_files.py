@@ -80,7 +80,7 @@ def test_an_execution_is_refused_before_any_training_and_leaves_nothing(
     execution = Execution.create(experiment(images, "cached", "paper"), tmp_path / "results")
     with pytest.raises(DataError, match="3 of 20"):
         execution.prepare()
-    assert not execution.folder.exists()
+    assert [path.name for path in (tmp_path / "results").iterdir()] == [".cache"]
 
 
 def test_the_doctor_says_so_from_the_names_alone(images: Path) -> None:

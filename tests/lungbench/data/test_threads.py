@@ -1,10 +1,9 @@
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lungbench.data.threads import map_in_threads, usable_cores
+from lungbench.data.threads import map_in_threads
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -58,13 +57,3 @@ def test_who_stops_listening_waits_for_the_items_in_work_alone(
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_no_number_of_items_or_workers_loses_one(items: int, workers: int) -> None:
     assert list(map_in_threads(str, range(items), workers)) == list(map(str, range(items)))
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux has affinities")
-def test_cores_that_the_process_may_not_use_are_not_counted() -> None:
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(before)})
-        assert usable_cores() == 1
-    finally:
-        os.sched_setaffinity(0, before)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lungbench.experiment import RunSpec
-from lungbench.job import Spent
+from lungbench.job import HEARTBEAT_FILE, Spent
 from lungbench.record import Epoch
 from lungbench.run.attempt import made_ready
 from lungbench.training.checkpoint import CHECKPOINT_FILE, Header, write_checkpoint
@@ -34,6 +34,14 @@ def test_a_checkpoint_of_this_training_is_gone_on_from(spec: RunSpec, run_dir: P
     earlier = made_ready(spec, run_dir, DATA)
     assert earlier is not None
     assert earlier.spent.elapsed_s == 3.25  # as written above
+
+
+def test_an_attempt_that_goes_on_has_given_no_sign_of_life(spec: RunSpec, run_dir: Path) -> None:
+    (
+        run_dir / HEARTBEAT_FILE
+    ).touch()  # of the attempt before, which would end the start's deadline
+    made_ready(spec, run_dir, DATA)
+    assert not (run_dir / HEARTBEAT_FILE).exists()
 
 
 def test_a_checkpoint_of_another_training_is_removed(spec: RunSpec, run_dir: Path) -> None:
