@@ -3,14 +3,17 @@
 import tempfile
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
 from flows.terminal import preparing
 from lungbench.data.audit import Audit, ensure_audit
 from lungbench.data.prepare import prepare
+from lungbench.data.unread_manifests import unread_manifests
 from lungbench.executions.execution import CACHE
 from lungbench.experiment_file import load_experiment
 from lungbench.settings import DataSettings
+from reports.wording.manifests import manifest_note
 
 _MARKS = {"pass": "ok  ", "warn": "warn", "fail": "FAIL", "unknown": "?   "}
 _EXPERIMENT = ".toml"
@@ -32,6 +35,8 @@ def audit_of(source: Path, results: Path) -> Audit:
         settings = DataSettings(source=str(source), image_size=_IMAGE_SIZE)
         if source.suffix == _EXPERIMENT:
             settings, cache = load_experiment(source).data, results / CACHE
+        for each in unread_manifests(source):
+            typer.echo(manifest_note(str(source), each), err=True)
         with preparing(Console(stderr=True)) as progress:
             data = prepare(settings, cache=cache, out=out, progress=progress)
             return ensure_audit(out, data, progress)

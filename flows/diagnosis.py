@@ -181,9 +181,15 @@ def _known(record: RunRecord) -> str:
     trained = f"{MODELS[record.spec.model].title} trained on {images} of {record.data.source}"
     confusion = record.metrics.confusion if record.metrics else ()
     right, tested = sum(row[n] for n, row in enumerate(confusion)), sum(map(sum, confusion))
-    accuracy = fmt.share_with_interval(right / tested, wilson(right, tested))
+    interval, guessing = wilson(right, tested), max(map(sum, confusion)) / tested
+    accuracy = fmt.share_with_interval(right / tested, interval)
     shown = f"accuracy {accuracy} on {fmt.plural(tested, 'test image')} (95% interval)"
-    return f"{_shown(trained)}, {shown}."
+    worth = (
+        f" It is not shown to beat naming one class every time ({fmt.share(guessing)})."
+        if interval.low <= guessing
+        else ""
+    )
+    return f"{_shown(trained)}, {shown}.{worth}"
 
 
 def _calibrated(found: Diagnosis) -> str:

@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flows.columns import columns
+from lungbench.data.audit_findings import ASSOCIATED_WARN, how_close
 from lungbench.data.inspect import Brightness, Inspection
 from lungbench.data.overview import GroupOverview, Overview, Spread, overview
 from lungbench.data.quality import PAPER_BRIGHTNESS
 from lungbench.data.separation import TELLING
 from lungbench.foreign_text import shortened, visible
 from reports.forms.format import count, plural, share, size
+from reports.wording.manifests import manifest_note
 from reports.wording.measures import MEASURES
 
 _MOST_NAMED = 20  # of the files that can't be used; a broken copy may have thousands
@@ -190,14 +192,16 @@ def _limits(limits: Sequence[float]) -> str:
 
 
 def _separations(found: Overview) -> list[str]:
-    """Warn of measures that tell a class from the others nearly as a diagnosis should."""
+    """Warn of what tells a class from the others, of which a diagnosis should know nothing."""
     titles = {each.name: each.title for each in MEASURES}
-    return [
+    by_measure = [
         f"beware: by {titles[each.measure]} alone, {_name(each.name)} is told from the others "
         f"in {share(each.auc)} of pairs; a network may learn that instead"
         for each in found.separations
         if each.auc >= TELLING
     ]
+    stored = [each for each in found.storage if (each.cramers_v or 0.0) > ASSOCIATED_WARN]
+    return [*by_measure, *(f"beware: {how_close(each)}" for each in stored)]
 
 
 def _skipped(found: Overview) -> list[str]:
@@ -211,4 +215,5 @@ def _skipped(found: Overview) -> list[str]:
     ignored = (
         f"ignored {visible(name)}: a folder without images" for name in found.ignored_folders
     )
-    return [*files, *ignored]
+    unread = (manifest_note(found.source, each) for each in found.unread_manifests)
+    return [*files, *ignored, *unread]

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lungbench import __version__
+from lungbench.data.audit_findings import how_close
 from lungbench.data.contact_sheet import ContactSheet, class_sheets, discarded_sheets, within
 from lungbench.data.inspect import Inspection
 from lungbench.data.overview import GroupOverview, Overview
@@ -18,6 +19,7 @@ from reports.drawings.brightness import brightness_figure, limits_text
 from reports.forms import format as fmt
 from reports.forms.blocks import Fact, Figure, Table, table
 from reports.page.render import templates
+from reports.wording.manifests import manifest_note
 from reports.wording.measures import MEASURES
 
 MOST_CLASSES = 40
@@ -86,6 +88,7 @@ class InspectionPage:
         quality: Every measure by class.
         meanings: What each measure is.
         separations: What tells classes apart; None where there are too few images.
+        storage: How well the way a file is stored tells its class, a sentence each.
         kept: A sheet of each class.
         discarded: A sheet of each reason.
         rendered: When and by which version the page was written.
@@ -102,6 +105,7 @@ class InspectionPage:
     meanings: tuple[Fact, ...]
     separations: Table | None
     separations_reading: str
+    storage: tuple[str, ...]
     kept: tuple[SheetView, ...]
     discarded: tuple[SheetView, ...]
     rendered: str
@@ -131,6 +135,7 @@ def inspection_page(inspection: Inspection, found: Overview, now: datetime) -> I
         meanings=tuple(Fact(each.title, each.meaning) for each in MEASURES),
         separations=_separations(found),
         separations_reading=_SEPARATIONS,
+        storage=tuple(how_close(each) for each in found.storage if each.kinds > 1),
         kept=kept,
         discarded=discarded,
         rendered=f"Written {fmt.moment(now)} by lungbench {__version__}.",
@@ -157,6 +162,8 @@ def _facts(found: Overview) -> tuple[Fact, ...]:
     ]
     if found.ignored_folders:
         facts.append(Fact("Folders without an image", _listed_names(found.ignored_folders)))
+    notes = [manifest_note(found.source, each) for each in found.unread_manifests]
+    facts += [Fact("Manifest", note) for note in notes]
     return tuple(facts)
 
 

@@ -1,6 +1,7 @@
 """How closely a class goes with where its images come from and how they are stored."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,23 +55,36 @@ def associations(table: ImageTable) -> tuple[Association, ...]:
     return tuple(_association(name, column, table) for name, column in columns.items())
 
 
+def association_of(
+    name: str, kinds: Sequence[str], classes: Sequence[str], counts: NDArray[np.int64]
+) -> Association:
+    """Set classes beside one property.
+
+    Args:
+        name: The property.
+        kinds: The values that it has.
+        classes: The classes.
+        counts: Images, kind x class.
+    """
+    pooled, known = _rare_together(counts), int(counts.sum())
+    return Association(
+        name=name,
+        known=known,
+        kinds=len(kinds),
+        cramers_v=cramers_v(pooled),
+        accuracy=float(pooled.max(axis=1).sum()) / known if known else None,
+        largest_class=float(counts.sum(axis=0).max()) / known if known else None,
+        counts=_named(counts, kinds, classes),
+    )
+
+
 def _sizes(table: ImageTable) -> Words:
     pairs = zip(table.numbers["width"], table.numbers["height"], strict=True)
     return Words.of(["" if math.isnan(w + h) else f"{w:.0f} x {h:.0f}" for w, h in pairs])
 
 
 def _association(name: str, column: Words, table: ImageTable) -> Association:
-    counts = _table_of(column, table)
-    pooled, known = _rare_together(counts), int(counts.sum())
-    return Association(
-        name=name,
-        known=known,
-        kinds=len(column.names),
-        cramers_v=cramers_v(pooled),
-        accuracy=float(pooled.max(axis=1).sum()) / known if known else None,
-        largest_class=float(counts.sum(axis=0).max()) / known if known else None,
-        counts=_named(counts, column, table),
-    )
+    return association_of(name, column.names, table.classes, _table_of(column, table))
 
 
 def _table_of(column: Words, table: ImageTable) -> NDArray[np.int64]:
@@ -108,14 +122,12 @@ def _rare_together(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _named(
-    counts: NDArray[np.int64], column: Words, table: ImageTable
+    counts: NDArray[np.int64], kinds: Sequence[str], classes: Sequence[str]
 ) -> dict[str, dict[str, int]]:
     """Name the most frequent kinds, and sum up the rest."""
     order = np.argsort(-counts.sum(axis=1), kind="stable")
     shown, rest = order[:MOST_KINDS], order[MOST_KINDS:]
-    named = {column.names[kind]: counts[kind] for kind in shown.tolist()}
+    named = {kinds[kind]: counts[kind] for kind in shown.tolist()}
     if len(rest):
         named[THE_REST] = counts[rest].sum(axis=0)
-    return {
-        name: dict(zip(table.classes, row.tolist(), strict=True)) for name, row in named.items()
-    }
+    return {name: dict(zip(classes, row.tolist(), strict=True)) for name, row in named.items()}

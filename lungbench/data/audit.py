@@ -17,7 +17,8 @@ from lungbench.data.audit_findings import Finding, Subject, findings
 from lungbench.data.dataset import PreparedData
 from lungbench.data.images_csv import IMAGES_FILE
 from lungbench.data.index import Progress
-from lungbench.errors import DataError, Refused
+from lungbench.data.staging import writing
+from lungbench.errors import DataError
 from lungbench.files import write_atomically
 from lungbench.frozen import Frozen
 
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 AUDIT_FILE = "audit.json"
-AUDIT_VERSION = 1
+AUDIT_VERSION = 2
 """Changes whenever the same images would be audited otherwise."""
 
 log = logging.getLogger(__name__)
@@ -105,17 +106,11 @@ def ensure_audit(folder: Path, data: PreparedData, progress: Progress | None = N
         return present
     kept = data.pixels / f"audit-{_key(data, folder / IMAGES_FILE)}.json"
     found = _readable(kept)
-    try:
+    with writing(folder):
         if found is None:
             found = audit(data, folder / IMAGES_FILE, progress)
             _keep(kept, found)
         _write(folder / AUDIT_FILE, found)
-    except OSError as error:
-        raise Refused(
-            "A folder to write to must be writable and have room.",
-            received=f"{error.filename or folder} ({error.strerror or error})",
-            hint="Free space, fix the permissions, or name another folder.",
-        ) from None
     return found
 
 

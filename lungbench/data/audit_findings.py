@@ -148,12 +148,12 @@ def _collections(facts: Facts) -> Finding:
         said = "No collection is named, so nobody can tell whether each class has its own."
         return Finding(subject="sources", name=name, outcome="unknown", found=said)
     if (found.cramers_v or 0.0) <= ASSOCIATED_WARN:
-        return _calm("sources", name, _how_close(found))
+        return _calm("sources", name, how_close(found))
     return Finding(
         subject="sources",
         name=name,
         outcome="fail" if (found.cramers_v or 0.0) > ASSOCIATED_FAIL else "warn",
-        found=f"{_how_close(found)} A network may learn the collection instead of the disease.",
+        found=f"{how_close(found)} A network may learn the collection instead of the disease.",
         advice="Take every class from every collection, or test on a collection that no network "
         "was trained on.",
     )
@@ -167,17 +167,18 @@ def _files(facts: Facts) -> Finding:
         return Finding(subject="sources", name=name, outcome="unknown", found=said)
     worst = max(known, key=lambda each: each.cramers_v or 0.0)
     if (worst.cramers_v or 0.0) <= ASSOCIATED_WARN:
-        return _calm("sources", name, f"{_how_close(worst)} No other property tells more.")
+        return _calm("sources", name, f"{how_close(worst)} No other property tells more.")
     return Finding(
         subject="sources",
         name=name,
         outcome="warn",
-        found=f"{_how_close(worst)} What made the files differ may be seen in the picture too.",
+        found=f"{how_close(worst)} What made the files differ may be seen in the picture too.",
         advice="Get the classes from the same archive in the same way, as DICOM where that can be.",
     )
 
 
-def _how_close(found: Association) -> str:
+def how_close(found: Association) -> str:
+    """Say how well a class is told by one property alone."""
     if found.cramers_v is None or found.accuracy is None or found.largest_class is None:
         return (
             f"Images of more than one {found.name} are rare."

@@ -7,13 +7,15 @@ beside the class folders.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from lungbench.data.split_names import split_named
 from lungbench.data.walk import Seen, Walk
 from lungbench.errors import DataError
+from lungbench.guards.table import counted
 from lungbench.record import Split
 
 MIN_CLASSES = 2
@@ -69,32 +71,54 @@ def found_files(folder: Path) -> Iterator[FoundFile]:
     except OSError as error:
         raise unreadable(folder, error) from None
     if not names:
-        raise DataError(
-            "The image folder must hold images.",
-            received=f"{folder} without a file in any sub-folder",
-            expected=_LAYOUTS,
-            hint="Put the images of each class into a folder of its name.",
-        )
-    check_classes(folder, names)
+        raise _without_classes(folder)
+    check_classes(folder, names, expected=_LAYOUTS)
 
 
 def unreadable(folder: Path, error: OSError) -> DataError:
     """Return the refusal of a folder that the system refused."""
+    path = Path(error.filename or folder)
     return DataError(
         "The image folder must be readable.",
-        received=f"{error.filename or folder} ({error.strerror})",
+        received=f"{path} ({error.strerror})",
         expected=_LAYOUTS,
-        hint="Check the path and its permissions.",
+        hint=f"check the path and its permissions{_beside(path)}.",
     )
 
 
-def check_classes(source: Path, names: Collection[str]) -> None:
+def _beside(path: Path) -> str:
+    """Name what lies where a path should be and is called nearly so."""
+    try:
+        names = [] if path.exists() else [each.name for each in path.parent.iterdir()]
+    except OSError:
+        names = []
+    alike = get_close_matches(path.name, names, n=1)
+    return f"; {path.parent / alike[0]} is there" if alike else ""
+
+
+def _without_classes(folder: Path) -> DataError:
+    files = sum(1 for path in folder.iterdir() if path.is_file())
+    return DataError(
+        "The image folder must hold images in a sub-folder for each class.",
+        received=f"{folder} with {counted(files, 'file')} of its own and none in a sub-folder",
+        expected=_LAYOUTS,
+        hint=f"name the folder above if {folder.name} is one class; else put the images of each "
+        "class into a folder of its name.",
+    )
+
+
+def check_classes(source: Path, names: Collection[str], *, expected: str) -> None:
     """Refuse fewer than two classes, and names that were meant to be one.
+
+    Args:
+        source: What holds them.
+        names: Theirs.
+        expected: What would have two.
 
     Raises:
         DataError: See there.
     """
-    check_number(source, sorted(names))
+    check_number(source, sorted(names), expected=expected)
     spellings = defaultdict(list)
     for name in sorted(names):
         spellings[" ".join(name.casefold().split())].append(name)
@@ -107,8 +131,13 @@ def check_classes(source: Path, names: Collection[str]) -> None:
             )
 
 
-def check_number(folder: Path, names: "list[str] | tuple[str, ...]") -> None:
+def check_number(source: Path, names: Sequence[str], *, expected: str | None = None) -> None:
     """Refuse fewer than two classes.
+
+    Args:
+        source: What holds them.
+        names: Theirs.
+        expected: What would have two.
 
     Raises:
         DataError: There are none to tell apart.
@@ -116,9 +145,9 @@ def check_number(folder: Path, names: "list[str] | tuple[str, ...]") -> None:
     if len(names) < MIN_CLASSES:
         raise DataError(
             "A diagnosis needs at least two classes.",
-            received=f"{folder} with images of {names[0] if names else 'none'}",
-            expected=_LAYOUTS,
-            hint="Add the folder of another class, or name the folder above.",
+            received=f"{source} with images of {names[0] if names else 'none'}",
+            expected=expected,
+            hint="add images of another class, or name what holds more of them.",
         )
 
 

@@ -14,9 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from lungbench.data.listing import FoundFile, check_classes
+from lungbench.data.manifest_text import delimiter_of, plain_name, why_no_text
 from lungbench.data.split_names import split_named
 from lungbench.data.walk import LEADS_OUT, Walk
 from lungbench.errors import DataError
+from lungbench.guards.table import counted
 from lungbench.settings import ColumnSettings
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
@@ -32,12 +34,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What each column may be called, the best name first; only letters and digits count."""
 
-_NEEDED = ("path", "label")
+NEEDED = ("path", "label")
 _EXPECTED = (
     "a column path (or file, filename, image) and a column label (or class, cls, finding), "
     "and perhaps patient, split, view and collection"
 )
-_DELIMITERS = (",", ";", "\t")
 _UNKNOWN = frozenset(("", "-", "?", "n/a", "na", "nan", "none", "null", "unknown"))
 """Patients that nobody knows are not one patient."""
 
@@ -87,15 +88,20 @@ def manifest_files(path: Path, wanted: Wanted = ANY) -> Iterator[FoundFile]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             "A manifest must be a table of UTF-8 text.",
-            received=f"{path} ({getattr(error, 'strerror', None) or error})",
+            received=f"{path} ({why_no_text(path, error)})",
             expected="CSV or TSV with a header line",
-            hint="Check the path, or save it as CSV in UTF-8.",
+            hint='check the path, or save it from a spreadsheet program as "CSV UTF-8".',
         ) from None
     rows.check_all_there()
     rows.check_all_met()
     if not found:
-        raise DataError("A manifest must name images.", received=f"{path} without a row")
-    check_classes(path, {file.class_name for file in found})
+        raise DataError(
+            "A manifest must name images.",
+            received=f"{path} without a row below its header",
+            hint="add a row for each image, or name another manifest.",
+        )
+    labels = "a manifest with two labels or more"
+    check_classes(path, {file.class_name for file in found}, expected=labels)
     yield from found
 
 
@@ -131,7 +137,7 @@ class _Rows:
 
     def read(self, header: str, text: Iterator[str]) -> Iterator[FoundFile]:
         """Yield the file of each row."""
-        delimiter = self._delimiter(header)
+        delimiter = delimiter_of(self.manifest, header)
         names = next(csv.reader([header], delimiter=delimiter), [])
         places = self._places(names)
         # Strict: a quote that is never closed must not swallow the rest of the table.
@@ -139,7 +145,9 @@ class _Rows:
         for cells in reader:
             line = reader.line_num + 1
             if len(cells) not in (0, len(names)):
-                raise self._wrong(line, f"{len(cells)} cells, where the header has {len(names)}")
+                raise self._wrong(
+                    line, f"{counted(len(cells), 'cell')}, where the header has {len(names)}"
+                )
             row = {name: _joined(cells, ats) for name, ats in places.items()} if any(cells) else {}
             if row and self._takes(row):
                 yield self._file(row, line)
@@ -174,11 +182,6 @@ class _Rows:
         self.met |= {("labels", row["label"]), ("views", row.get("view", ""))}
         return self.wanted.takes(row)
 
-    def _delimiter(self, header: str) -> str:
-        if self.manifest.suffix.lower() in (".tsv", ".tab"):
-            return "\t"
-        return max(_DELIMITERS, key=header.count)
-
     def _places(self, names: list[str]) -> dict[str, tuple[int, ...]]:
         """Return where the columns stand: those that are named, else those that are known."""
         places = {}
@@ -188,11 +191,24 @@ class _Rows:
                 places[column] = tuple(self._named(part, column, names) for part in parts)
             elif (at := self._known(aliases, names)) is not None:
                 places[column] = (at,)
-        if any(column not in places for column in _NEEDED):
-            raise self._wrong(1, f"the columns {', '.join(names) or 'none'}", _EXPECTED)
+        if any(column not in places for column in NEEDED):
+            raise self._without_columns(names)
         if self.wanted.views and "view" not in places:
-            raise self._wrong(1, "no column view, which data.views needs")
+            raise DataError(
+                "A manifest must have a column view where data.views is asked for.",
+                received=f"{self.manifest} with the columns {', '.join(names)}",
+                hint="say in [data.columns] what it is called, or take data.views out.",
+            )
         return places
+
+    def _without_columns(self, names: list[str]) -> DataError:
+        found = f"the columns {', '.join(names)}" if names else "no header line"
+        return DataError(
+            "The first line of a manifest must name its columns.",
+            received=f"{self.manifest} with {found}",
+            expected=_EXPECTED,
+            hint="say in [data.columns] what they are called, or rename them in that line.",
+        )
 
     def _named(self, name: str, column: str, names: list[str]) -> int:
         """Return where a column stands that the experiment names."""
@@ -208,7 +224,7 @@ class _Rows:
 
     def _known(self, aliases: Sequence[str], names: list[str]) -> int | None:
         """Return where a column stands by the names that are known; None where there is none."""
-        plain = ["".join(filter(str.isalnum, name.casefold())) for name in names]
+        plain = [plain_name(name) for name in names]
         for alias in aliases:
             if plain.count(alias) > 1:
                 raise self._wrong(1, f"two columns {alias}")

@@ -68,7 +68,7 @@ def mapped_files(classes: Mapping[str, Sequence[str]]) -> Iterator[FoundFile]:
     for class_name in sorted(places):
         for place in places[class_name]:
             yield from _files_of(place, class_name, root, walk, taken)
-    check_classes(root, places)
+    check_classes(root, places, expected="folders of two classes or more in data.classes")
 
 
 def _places(classes: Mapping[str, Sequence[str]]) -> dict[str, list[Place]]:

@@ -2,16 +2,18 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lungbench.data.association import FORMAT, MODE, Association, association_of
 from lungbench.data.inspect import Brightness, InspectedFile, Inspection
 from lungbench.data.quality import MEASURES, PAPER_BRIGHTNESS
 from lungbench.data.separation import Separation, separations
+from lungbench.data.unread_manifests import UnreadManifest, unread_manifests
 
 BIN_LEVELS = 5
 """Grey levels in a bar of the histogram; the paper's 120 and 140 lie between bars."""
@@ -110,6 +112,9 @@ class Overview:
         skipped: All files that can't be used, images or not, by path.
         reasons: Files left out by reason, those against their brightness as well.
         ignored_folders: Sub-folders without an image, which are taken for no class.
+        unread_manifests: Tables in the folder that tell more of its images.
+        storage: How closely the classes go with the file format and with the colour mode, among
+            the images that can be used.
     """
 
     source: str
@@ -124,32 +129,40 @@ class Overview:
     skipped: tuple[SkippedFile, ...]
     reasons: dict[str, int]
     ignored_folders: tuple[str, ...]
+    unread_manifests: tuple[UnreadManifest, ...] = ()
+    storage: tuple[Association, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the same for `json.dumps`, each group's spreads among its other keys."""
         fields = asdict(self)
         for group in (*fields["classes"], *fields["collections"]):
             group.update(group.pop("spreads"))
+        fields["storage"] = [each.model_dump() for each in self.storage]
         return fields
 
 
 def overview(inspection: Inspection) -> Overview:
     """Sum up an inspection, in one pass over its files."""
     columns = _Columns(inspection)
-    brightness = inspection.brightness
+    brightness, classes = inspection.brightness, columns.classes()
     return Overview(
         source=str(inspection.source),
         images_found=int(inspection.files.images.sum()),
         images_usable=int(columns.usable.sum()),
         images_kept=int(columns.kept.sum()),
         brightness=(brightness.low, brightness.high) if brightness else None,
-        classes=columns.classes(),
+        classes=classes,
         collections=columns.by_collection(),
         histograms=columns.histograms(),
         separations=columns.separations(),
         skipped=tuple(columns.skipped),
         reasons=dict(columns.reasons.most_common()),
         ignored_folders=inspection.folders_without(columns.folders),
+        unread_manifests=unread_manifests(inspection.source),
+        storage=(
+            _association(FORMAT, classes, [each.formats for each in classes]),
+            _association(MODE, classes, [each.modes for each in classes]),
+        ),
     )
 
 
@@ -246,6 +259,15 @@ class _Columns:
         kept, files = self.kept, self._files
         labels = files.labels[kept].astype(np.int64)
         return separations(MEASURES, self._qualities[kept], labels, files.class_names)
+
+
+def _association(
+    name: str, classes: Sequence[GroupOverview], of_class: Sequence[dict[str, int]]
+) -> Association:
+    kinds = list(dict.fromkeys(kind for counts in of_class for kind in counts))
+    rows = [[counts.get(kind, 0) for counts in of_class] for kind in kinds]
+    names = [each.name for each in classes]
+    return association_of(name, kinds, names, np.array(rows, dtype=np.int64))
 
 
 def _spreads(measured: NDArray[np.float64]) -> dict[str, Spread]:

@@ -79,9 +79,9 @@ def drawn(images: Images, per_class: int | None) -> NDArray[np.bool_]:
         if contents[label] < count:
             raise DataError(
                 "Each class needs as many different images as are drawn.",
-                received=f"class {name} with {contents[label]:,}",
-                expected=f"data.per_class = {count:,} or more",
-                hint="Lower data.per_class, or add images.",
+                received=f"class {name} with {contents[label]:,} different images",
+                expected=f"at least {count:,}, as data.per_class asks for",
+                hint="lower data.per_class, or add images.",
             )
         members, ranks = images.ranks(label)
         chosen[members] = first[members] & (ranks < count)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from lungbench.data.features import GROUPS, Features
 from lungbench.data.image_table import ImageTable
@@ -198,7 +199,9 @@ def _trained(features: Features, labels: NDArray[np.int64]) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     regression = LogisticRegression(C=_REGULARISATION, max_iter=_MOST_STEPS, random_state=_SEED)
-    with warnings.catch_warnings():
+    # Threads of the BLAS library wait for each other on matrices this narrow (docs/decisions.md);
+    # with one the sums have one order on every machine, too.
+    with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
         # The last digits of its coefficients change no diagnosis.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return make_pipeline(StandardScaler(), regression).fit(features, labels)

@@ -8,10 +8,11 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -135,7 +136,7 @@ class Execution:
         Raises:
             KeyError: The experiment has no such run.
         """
-        return {spec.run_id: spec for spec in self.experiment.runs()}[run_id]
+        return _by_id(self.experiment.model_dump_json())[run_id]
 
     def prepare(self, progress: Callable[[int, int], None] | None = None) -> PreparedData:
         """Decode, split and audit the images, once; remove this execution where that is refused.
@@ -159,9 +160,11 @@ class Execution:
         return data
 
     def remove_if_not_begun(self) -> None:
-        """Remove an execution that was refused before any of its runs."""
+        """Remove an execution that was refused before any of its runs, and a folder left empty."""
         if not (self.folder / "runs").exists():
             shutil.rmtree(self.folder, ignore_errors=True)
+            with suppress(OSError):
+                self.folder.parent.rmdir()
 
     def remaining(self) -> tuple[RunSpec, ...]:
         """Return the runs that have no result, failed and skipped ones too, in their order."""
@@ -217,6 +220,12 @@ class Execution:
                 seal(self.folder, names)
             except OSError as error:
                 log.warning("no hashes of %s: %s", ", ".join(names), error.strerror)
+
+
+@lru_cache(maxsize=4)
+def _by_id(experiment: str) -> Mapping[str, RunSpec]:
+    """Return an experiment's runs by their names; every training of an execution asks for one."""
+    return {spec.run_id: spec for spec in Experiment.model_validate_json(experiment).runs()}
 
 
 def record_name(run_id: str) -> str:

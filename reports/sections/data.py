@@ -11,7 +11,7 @@ from reports.drawings.brightness import greys_figure
 from reports.forms import format as fmt
 from reports.forms.blocks import Fact, Figure, Table, table
 from reports.results.load import Results
-from reports.sections.sample_images import Sample, samples_of
+from reports.sections.sample_images import MOST_BYTES, Sample, samples_of
 
 _SPLITS = (("train", "#Training"), ("validation", "#Validation"), ("test", "#Test"))
 _MOST_SKIPPED = 50
@@ -52,13 +52,11 @@ def data(executions: Sequence[Results], *, pictures: bool = True) -> tuple[DataO
         executions: What was read.
         pictures: Whether some of the images are shown.
     """
-    return tuple(
-        _data_of(execution, number, pictures=pictures)
-        for number, execution in enumerate(executions)
-    )
+    room = MOST_BYTES // max(1, len(executions)) if pictures else 0
+    return tuple(_data_of(execution, number, room) for number, execution in enumerate(executions))
 
 
-def _data_of(execution: Results, number: int, *, pictures: bool) -> DataOf:
+def _data_of(execution: Results, number: int, room: int) -> DataOf:
     known = next((run.record.data for run in execution.runs), None)
     skipped = execution.skipped_images
     return DataOf(
@@ -75,7 +73,7 @@ def _data_of(execution: Results, number: int, *, pictures: bool) -> DataOf:
         ),
         brightness=_brightness(execution, number),
         reasons=_reasons(execution) if skipped else None,
-        samples=samples_of(execution) if pictures else (),
+        samples=samples_of(execution, room) if room else (),
     )
 
 

@@ -40,6 +40,17 @@ def test_a_picture_under_two_labels_ends_in_exit_code_1_and_json_names_it(
     assert {pair["one"]["class_name"], pair["other"]["class_name"]} == {"covid", "normal"}
 
 
+def test_a_manifest_that_the_folder_holds_is_named_beside_the_findings(
+    drawn: Path, tmp_path: Path
+) -> None:
+    source = Path(shutil.copytree(drawn, tmp_path / "xrays"))
+    (source / "list.csv").write_text("path,label,patient\n")
+    ended = CliRunner().invoke(app, ["data", "audit", str(source)])
+    assert ended.exit_code == 0
+    assert f"{source / 'list.csv'} tells of patients and isn't read" in ended.stderr
+    assert "list.csv" not in ended.stdout
+
+
 def test_an_experiments_data_are_audited_in_its_cache(drawn: Path, tmp_path: Path) -> None:
     file = tmp_path / "tiny.toml"
     file.write_text(

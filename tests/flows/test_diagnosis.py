@@ -50,8 +50,8 @@ def found(**changes: Any) -> Diagnosis:
     return Diagnosis(**(usual | changes))
 
 
-def record() -> RunRecord:
-    """A completed run that diagnosed 18 of 20 test images rightly."""
+def record(confusion: tuple[tuple[int, ...], ...] = ((9, 1), (1, 9))) -> RunRecord:
+    """A completed run that diagnosed 18 of 20 test images rightly, if nothing else is said."""
     train = TrainSettings(epochs=1, weights="none")
     matrix = Matrix(models=("cnn10",), devices=("cpu",))
     [spec] = Experiment(name="tiny", train=train, matrix=matrix).runs()
@@ -63,7 +63,7 @@ def record() -> RunRecord:
         spec=spec,
         host=describe_host(gpus=False),
         data=DataFacts(fingerprint="f", source="drawn", classes=CLASSES, counts=counts),
-        metrics=metrics_of(((9, 1), (1, 9)), CLASSES),
+        metrics=metrics_of(confusion, CLASSES),
     )
 
 
@@ -121,6 +121,22 @@ def test_ones_own_network_is_shown_with_its_accuracy_and_interval(printed: Print
         f"[{limits.low * 100:.1f}, {limits.high * 100:.1f}] on 20 test images (95% interval). "
         "Not calibrated: its run left no diagnosis.json."
     )
+
+
+@pytest.mark.parametrize(
+    ("confusion", "is_said"),
+    [
+        (((9, 1), (1, 9)), False),  # 18 of 20: Wilson's interval begins at 69.9 %
+        (((6, 4), (4, 6)), True),  # 12 of 20: it begins at 38.7 %
+        (((18, 0), (2, 0)), True),  # 18 of 20, and so would naming the first class every time
+    ],
+)
+def test_a_network_that_is_not_shown_to_beat_guessing_is_called_so(
+    printed: Printed, confusion: tuple[tuple[int, ...], ...], is_said: bool
+) -> None:
+    _, out, _ = printed(found(record=record(confusion), named=True, uncalibrated="why"))
+    said = "It is not shown to beat naming one class every time" in out.splitlines()[-1]
+    assert said is is_said
 
 
 def test_names_that_a_stranger_claims_are_called_so(printed: Printed) -> None:

@@ -116,6 +116,34 @@ def diagnosed(matrix: Confusion) -> tuple[list[int], list[int], list[int]]:
     return list(true), list(predicted), list(counts)
 
 
+def test_the_papers_five_rates_are_scikit_learns_on_a_thousand_random_matrices() -> None:
+    undefined = 0
+    for matrix in MATRICES:
+        true, predicted, counts = diagnosed(matrix)
+        names = NAMES[: len(matrix)]
+        found = metrics_of(matrix, names)
+        assert found.overall_accuracy == pytest.approx(
+            accuracy_score(true, predicted, sample_weight=counts)
+        )
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            true, predicted, labels=range(len(matrix)), sample_weight=counts, zero_division=np.nan
+        )
+        counted = multilabel_confusion_matrix(
+            true, predicted, labels=range(len(matrix)), sample_weight=counts
+        )
+        for label, name in enumerate(names):
+            rates, ((tn, fp), (_, tp)) = found.per_class[name], counted[label].tolist()
+            of_rest = tn / (tn + fp) if tn + fp else np.nan
+            as_one = (tp + tn) / sum(counts)
+            theirs = (as_one, precision[label], recall[label], of_rest, f1[label])
+            ours = (rates.accuracy, rates.precision, rates.recall, rates.specificity, rates.f1)
+            undefined += ours.count(None)
+            assert [np.nan if rate is None else rate for rate in ours] == pytest.approx(
+                theirs, nan_ok=True, abs=1e-12
+            )
+    assert undefined > 100  # the thousand hold rates of nothing too
+
+
 def test_kappa_is_scikit_learns_on_a_thousand_random_matrices() -> None:
     undefined = 0
     for matrix in MATRICES:

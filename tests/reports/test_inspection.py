@@ -140,6 +140,14 @@ def test_without_a_brightness_the_papers_range_is_drawn(drawn: Path) -> None:
     assert "the paper's range, 120 to 140" in text
 
 
+def test_a_manifest_that_was_not_read_is_named(drawn: Path) -> None:
+    (drawn / "list.csv").write_text("path,label,patient\n")
+    try:
+        assert "list.csv tells of patients and isn&#39;t read" in page_of(drawn)
+    finally:
+        (drawn / "list.csv").unlink()
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

@@ -167,6 +167,52 @@ def test_a_copy_and_a_smaller_copy_are_counted_by_what_they_are(bench: Bench) ->
     assert (facts.near_duplicates.groups, facts.near_duplicates.images) == (1, 3)
 
 
+def mirrored(image: Image.Image) -> Image.Image:
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
+def test_every_planted_copy_smaller_one_and_mirror_image_is_found_and_nothing_else(
+    bench: Bench,
+) -> None:
+    planted = {"copies": set(), "smaller": set(), "mirrored": set()}
+    for name in ("covid", "normal", "tuberculosis"):
+        ones = [bench.image(name, number) for number in (0, 1, 2)]
+        others = [
+            Path(shutil.copy(ones[0], ones[0].with_name(f"copy{ones[0].suffix}"))),
+            bench.plant(ones[1], f"{name}/smaller.jpg", half),
+            bench.plant(ones[2], f"{name}/mirrored.png", mirrored),
+        ]
+        for kind, one, other in zip(planted.values(), ones, others, strict=True):
+            kind.add(names(bench, one, other))
+            bench.put(one, "train")
+            bench.put(other, "test")
+    facts = bench.audited().facts
+    near = facts.near_duplicates
+    assert (facts.copies.groups, facts.copies.images, facts.copies.across_splits) == (3, 6, 3)
+    assert (near.groups, near.images, near.across_splits) == (6, 12, 6)
+    assert (facts.copies.told_test_images, near.told_test_images) == (3, 6)
+    assert facts.copies.across_classes == near.across_classes == 0
+    assert {tuple(sorted(pair)) for pair in pairs(facts.copies)} == planted["copies"]
+    for kind, is_mirrored in (("smaller", False), ("mirrored", True)):
+        found = {
+            tuple(sorted((pair.one.path, pair.other.path)))
+            for pair in near.examples
+            if pair.mirrored is is_mirrored
+        }
+        assert found == planted[kind]
+
+
+def test_strict_keeps_every_planted_copy_in_one_split(bench: Bench) -> None:
+    for name in ("covid", "normal", "tuberculosis"):
+        one = bench.image(name, 0)
+        shutil.copy(one, one.with_name(f"copy{one.suffix}"))
+        bench.plant(bench.image(name, 2), f"{name}/smaller.jpg", half)
+        bench.plant(bench.image(name, 4), f"{name}/mirrored.png", mirrored)
+    facts = bench.audited().facts
+    assert (facts.copies.groups, facts.near_duplicates.groups) == (3, 6)
+    assert (facts.copies.across_splits, facts.near_duplicates.across_splits) == (0, 0)
+
+
 def test_a_picture_under_two_labels_is_found_though_its_bytes_differ(bench: Bench) -> None:
     one = bench.image("tuberculosis", 1)
     other = bench.plant(one, "normal/same.png", half)
@@ -190,6 +236,20 @@ def test_bytes_under_two_labels_are_left_out_and_named(bench: Bench) -> None:
     assert "2 files were left out" in said.found
 
 
+def test_every_label_conflict_is_counted_by_its_kind(bench: Bench) -> None:
+    shutil.copy(bench.image("tuberculosis", 0), bench.source / "normal")
+    for number in (3, 4, 5):
+        bench.plant(bench.image("covid", number), f"normal/same {number}.png", half)
+    found = bench.audited()
+    assert found.facts.contradictory_files == 2
+    assert [each.classes for each in found.facts.contradictions] == [("normal", "tuberculosis")]
+    assert found.facts.near_duplicates.across_classes == 3
+    assert finding(found, "One image under two labels").found == (
+        "3 groups of images of one picture carry several labels, and all of them are used. "
+        "2 files were left out because their bytes stand under several labels."
+    )
+
+
 def test_a_test_image_that_is_trained_on_is_a_leak(bench: Bench) -> None:
     bench.put(bench.image("covid", 2), "train", "test")
     found = bench.audited()
@@ -208,6 +268,21 @@ def test_a_patient_in_two_splits_is_a_leak(bench: Bench) -> None:
     assert found.facts.patients.known == 24
     assert pairs(found.facts.patients) == [names(bench, one, other)]
     assert finding(found, "Patients across splits").outcome == "fail"
+
+
+def test_every_patient_in_two_splits_is_counted_and_none_in_one(bench: Bench) -> None:
+    for path in bench.source.glob("*/*"):
+        bench.tell("patient", path, path.stem)
+    for number in range(5):  # the first three are torn apart, the others are not
+        one, other = bench.image("covid", number), bench.image("normal", number)
+        for path in (one, other):
+            bench.tell("patient", path, f"patient {number}")
+        bench.put(one, "train")
+        bench.put(other, "validation" if number < 2 else "test" if number == 2 else "train")
+    patients = bench.audited().facts.patients
+    assert (patients.known, patients.groups, patients.images) == (24, 5, 10)
+    assert patients.across_splits == 3
+    assert patients.told_test_images == 1
 
 
 def test_patients_that_nobody_told_are_unknown_and_no_pass(bench: Bench) -> None:

@@ -125,7 +125,7 @@ def one_class_in_two_spellings(folder: Path) -> Path:
     [
         (missing, "nowhere (No such file"),
         (a_file, "9.png (Not a directory"),
-        (empty, "without a file in any sub-folder"),
+        (empty, "with 0 files of its own and none in a sub-folder"),
         (one_class, "at least two classes"),
         (no_training_folder, "split with test, val."),
         (one_split, "split with train."),
@@ -143,6 +143,26 @@ def test_a_folder_that_is_no_data_set_is_refused_in_one_line(
     assert words in message
     assert "Next: " in message
     assert "\n" not in message
+
+
+def test_of_the_folder_of_one_class_the_one_above_is_asked_for(tmp_path: Path) -> None:
+    for number in range(3):
+        touch(tmp_path / "xrays" / "covid" / f"{number}.png")
+    with pytest.raises(DataError) as caught:
+        list_files(tmp_path / "xrays" / "covid")
+    assert "covid with 3 files of its own and none in a sub-folder" in str(caught.value)
+    assert "name the folder above if covid is one class" in str(caught.value)
+
+
+def test_beside_a_missing_folder_the_one_that_is_called_nearly_so_is_named(tmp_path: Path) -> None:
+    (tmp_path / "xrays").mkdir()
+    with pytest.raises(DataError) as caught:
+        list_files(tmp_path / "xray")
+    rule = "check the path and its permissions"
+    assert caught.value.hint == f"{rule}; {tmp_path / 'xrays'} is there."
+    with pytest.raises(DataError) as caught:
+        list_files(tmp_path / "else")
+    assert caught.value.hint == f"{rule}."
 
 
 def test_a_class_folder_whose_name_is_not_text_is_refused(folder: Path) -> None:

@@ -49,6 +49,18 @@ def test_copies_are_counted(folder: Path) -> None:
     assert [found.copies for found in found_in(folder).classes] == [1, 0]
 
 
+def test_how_files_are_stored_stands_beside_their_classes(folder: Path) -> None:
+    stored = {each.name: each for each in found_in(folder).storage}
+    of_formats = stored["file format"]
+    assert of_formats.counts == {
+        "PNG": {"covid": 3, "normal": 2},
+        "BMP": {"covid": 2, "normal": 0},
+    }
+    # Either format is covid's more often than not, and so are 5 of the 7 images.
+    assert of_formats.accuracy == of_formats.largest_class == pytest.approx(5 / 7)
+    assert stored["colour mode"].kinds == 1
+
+
 def test_what_is_skipped_is_named_with_its_reason(folder: Path) -> None:
     (folder / "covid" / "Thumbs.db").write_bytes(b"thumbnails")
     (folder / "normal" / "empty.png").touch()

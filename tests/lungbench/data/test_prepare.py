@@ -481,7 +481,10 @@ def test_a_drawing_depends_on_the_seed_and_not_on_names(prepared: Prepare, sourc
     ("fields", "words"),
     [
         ({"brightness": (0, 10)}, "class covid, whose 10 images have mean greys from 1"),
-        ({"per_class": 11}, "class covid with 10. Expected: data.per_class = 11 or more"),
+        (
+            {"per_class": 11},
+            "class covid with 10 different images. Expected: at least 11, as",
+        ),
         ({"kfold": 12}, "class covid with 10 different images. Expected: at least 12, one each"),
         ({"most_unusable": 0.0}, "1 of 21 images; covid/bad.png: the file is empty. Next: Look"),
     ],

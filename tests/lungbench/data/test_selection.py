@@ -93,7 +93,7 @@ def test_equally_many_different_images_of_each_class_are_drawn(
 
 
 def test_more_than_there_are_is_refused(files: FileTable) -> None:
-    with pytest.raises(DataError, match=r"class b with 6\. Expected: data\.per_class = 7 or more"):
+    with pytest.raises(DataError, match=r"class b with 6 different images\. Expected: at least 7,"):
         drawn(images_of({"a": 9, "b": 6}, copies=2), 7)
 
 
