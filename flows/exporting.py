@@ -11,17 +11,18 @@ from reports.forms.format import count
 FOLDER = Path("export")
 
 
-def export_tables(folders: Sequence[Path], out: Path | None) -> None:
+def export_tables(folders: Sequence[Path], out: Path | None, *, redact: bool = False) -> None:
     """Write the tables and print where; say on stderr what a workbook had no room for.
 
     Args:
         folders: Of executions, or above them: then all that lie below.
         out: A workbook, if it is called `.xlsx`; else a folder. None is `export`.
+        redact: Leave out the names of hosts and users.
 
     Raises:
         LungbenchError: There is no execution, or `out` can't be written.
     """
-    written = export(folders, out or FOLDER)
+    written = export(folders, out or FOLDER, redact=redact)
     for line in left_out_lines(written):
         typer.echo(line, err=True)
     typer.echo(written.path)

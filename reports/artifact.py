@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lungbench.stats.intervals import Interval
 from reports.forms import format as fmt
+from reports.forms.blocks import table
+from reports.forms.markdown import escaped, table_as_markdown
 from reports.summaries.figures import CellFigures, FailureFigures, GuardFigures
 from reports.summaries.summary import Summary
 
@@ -18,6 +20,7 @@ _MOST_FAILURES = 20
 _BAR_CELLS = 10  # so that the accuracy beside it is in sight
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LONGEST = 300
+_TITLES = ("Cell", "#Steady epoch", "#Speed-up", "", "#Accuracy", "Diagnosis")
 
 
 def as_markdown(summary: Summary, place: str) -> str:
@@ -45,7 +48,7 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
 
 def _verdict(summary: Summary) -> Iterator[str]:
     sentences = summary.sentences
-    yield from (f"- {_plain(each)}" for each in sentences[:_MOST_SENTENCES])
+    yield from (f"- {escaped(_brief(each))}" for each in sentences[:_MOST_SENTENCES])
     yield from _more(sentences, _MOST_SENTENCES, "sentence")
 
 
@@ -54,27 +57,25 @@ def _speedups(cells: Sequence[CellFigures]) -> Iterator[str]:
         return
     shown = cells[:_MOST_CELLS]
     longest = max([1.0, *(cell.speedup.estimate for cell in shown if cell.speedup)])
-    yield "| cell | steady epoch | speed-up |  | accuracy | diagnosis |"
-    yield "|---|---:|---:|:---|---:|---|"
-    yield from (_row(cell, longest) for cell in shown)
+    rows = [tuple(map(_brief, _row(cell, longest))) for cell in shown]
+    yield table_as_markdown(table("Every cell against the baseline", _TITLES, rows))
     yield from _more(cells, _MOST_CELLS, "cell")
 
 
-def _row(cell: CellFigures, longest: float) -> str:
+def _row(cell: CellFigures, longest: float) -> tuple[str, ...]:
     speedup, quality = cell.speedup, cell.quality
     ratio = 1.0 if cell.baseline else speedup.estimate if speedup else None
     interval = speedup.interval if speedup else None
     known = Interval(interval.low, interval.high) if interval else None
     text = fmt.ratio(speedup.estimate, known) if speedup else fmt.MISSING
-    values = (
+    return (
         cell.label,
         fmt.seconds(cell.steady_epoch_s),
         "baseline" if cell.baseline else text,
-        f"`{bar(ratio / longest)}`" if ratio else "",
+        bar(ratio / longest) if ratio else "",
         fmt.share(quality.overall_accuracy) if quality else fmt.MISSING,
         cell.quality_verdict,
     )
-    return f"| {' | '.join(_plain(value) for value in values)} |"
 
 
 def bar(share: float) -> str:
@@ -91,12 +92,13 @@ def _trust(guards: Sequence[GuardFigures]) -> Iterator[str]:
     for status in ("fail", "warn"):
         for guard in guards:
             if guard.status == status:
-                yield f"- **{status}** {_plain(guard.name)}: {_plain(guard.found)}"
+                yield f"- **{status}** {escaped(_brief(f'{guard.name}: {guard.found}'))}"
 
 
 def _failures(failures: Sequence[FailureFigures]) -> Iterator[str]:
     for each in failures[:_MOST_FAILURES]:
-        yield f"- `{each.run_id}` {each.status}: {_plain(each.reason)}"
+        said = f"{each.status}: {each.reason}"
+        yield f"- **{escaped(_brief(each.run_id))}** {escaped(_brief(said))}"
     yield from _more(failures, _MOST_FAILURES, "run")
 
 
@@ -106,7 +108,6 @@ def _more(found: Sequence[object], shown: int, noun: str) -> Iterator[str]:
         yield f"And {fmt.plural(len(found) - shown, noun)} more in the report."
 
 
-def _plain(text: str) -> str:
-    """Return text as one short line that breaks no table and means no HTML."""
-    short = " ".join(text.split())[:_LONGEST]
-    return short.replace("|", "\\|").replace("<", "&lt;")
+def _brief(text: str) -> str:
+    """Return the beginning of a text, on one line: what Prefect stores must not grow with it."""
+    return " ".join(text.split())[:_LONGEST]

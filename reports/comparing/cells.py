@@ -112,9 +112,13 @@ class Cell:
         return full_time(self.runs)
 
     @property
+    def timed_runs(self) -> tuple[RunRecord, ...]:
+        """The runs whose times may stand in a table."""
+        return tuple(run for run in self.runs if usable_for_timing(run))
+
+    @property
     def _timings(self) -> tuple[Timing, ...]:
-        """The times of the runs whose times may stand in a table."""
-        return tuple(run.timing for run in self.runs if run.timing and usable_for_timing(run))
+        return tuple(run.timing for run in self.timed_runs if run.timing)
 
     @property
     def steady_epochs_s(self) -> tuple[float, ...]:

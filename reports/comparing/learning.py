@@ -140,7 +140,7 @@ def _largest_class(run: RunRecord) -> float:
 
 
 def _reaches(cell: Cell, target: float) -> tuple[Reach, ...]:
-    return tuple(_reach(run, target) for run in cell.runs if run.epochs)
+    return tuple(_reach(run, target) for run in cell.timed_runs if run.epochs)
 
 
 def _reach(run: RunRecord, target: float) -> Reach:

@@ -6,13 +6,14 @@ rows at the same heights.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
 import altair as alt
 from markupsafe import Markup
 
-from reports.drawings.svg import TIP, Rows, draw
+from reports.drawings.svg import MOST_KEPT, TIP, Rows, Spec, blank, completed, draw, spec_of
 
 _WIDTH = 326
 _ROW_HEIGHT = 24
@@ -114,8 +115,11 @@ def forest(rows: Sequence[ForestRow], axis: Axis, prefix: str, alternative: str)
     extent = _label_extent(row.label for row in rows)
     panels = []
     for number, (name, members) in enumerate(groups, start=1):
-        x = axis.x(highest, labelled=number == len(groups))
-        panels.append(_panel(_forest_layers(members, axis, x, extent), name, extent))
+        labels = tuple(row.label for row in members)
+        dashed = any(row.reference is not None for row in members)
+        labelled = number == len(groups)
+        template = _forest_panel(labels, axis, highest, extent, labelled=labelled, dashed=dashed)
+        panels.append(completed(template, group=name))
     values = {name: [_forest_values(row, highest) for row in members] for name, members in groups}
     return draw(panels, values, prefix, alternative, spacing=_SPACING, flush=True)
 
@@ -134,14 +138,9 @@ def stacked(rows: Sequence[StackedRow], prefix: str, alternative: str) -> Markup
     extent = _label_extent(row.label for row in rows)
     panels = []
     for number, (name, members) in enumerate(groups, start=1):
-        x = alt.X("s:Q", **axis.x(highest, labelled=number == len(groups)))
-        y, colour = _names(members, extent), alt.Color("colour:N", scale=None)
-        bars = (
-            alt.Chart()
-            .mark_bar(height=14)
-            .encode(x=x, y=y, color=colour, order="phase:O", description=_TIPS)
-        )
-        panels.append(_panel(bars, name, extent))
+        labels = tuple(dict.fromkeys(row.label for row in members))
+        template = _stacked_panel(labels, axis, highest, extent, labelled=number == len(groups))
+        panels.append(completed(template, group=name))
     values = {
         name: [value for row in members for value in _stacked_values(row)]
         for name, members in groups
@@ -149,8 +148,40 @@ def stacked(rows: Sequence[StackedRow], prefix: str, alternative: str) -> Markup
     return draw(panels, values, prefix, alternative, spacing=_SPACING, flush=True)
 
 
-def _forest_layers(rows: Sequence[ForestRow], axis: Axis, x: dict[str, Any], extent: float) -> Any:
-    chart, colour, y = alt.Chart(), alt.Color("colour:N", scale=None), _names(rows, extent)
+@lru_cache(MOST_KEPT)
+def _stacked_panel(
+    labels: Sequence[str], axis: Axis, highest: float, extent: float, *, labelled: bool
+) -> Spec:
+    """Return the panel of a group whose rows have these names, without the group's own."""
+    x = alt.X("s:Q", **axis.x(highest, labelled=labelled))
+    y, colour = _names(labels, extent), alt.Color("colour:N", scale=None)
+    bars = (
+        alt.Chart()
+        .mark_bar(height=14)
+        .encode(x=x, y=y, color=colour, order="phase:O", description=_TIPS)
+    )
+    return _panel(bars, extent)
+
+
+@lru_cache(MOST_KEPT)
+def _forest_panel(
+    labels: Sequence[str],
+    axis: Axis,
+    highest: float,
+    extent: float,
+    *,
+    labelled: bool,
+    dashed: bool,
+) -> Spec:
+    """Return the panel of a group whose rows have these names, without the group's own."""
+    x = axis.x(highest, labelled=labelled)
+    return _panel(_forest_layers(labels, axis, x, extent, dashed=dashed), extent)
+
+
+def _forest_layers(
+    labels: Sequence[str], axis: Axis, x: dict[str, Any], extent: float, *, dashed: bool
+) -> Any:
+    chart, colour, y = alt.Chart(), alt.Color("colour:N", scale=None), _names(labels, extent)
     bars = chart.mark_bar(height=12, opacity=0.35)
     interval = chart.mark_rule(strokeWidth=2)
     mean = chart.mark_tick(thickness=2.5, size=14)
@@ -173,27 +204,29 @@ def _forest_layers(rows: Sequence[ForestRow], axis: Axis, x: dict[str, Any], ext
         ),
         hollow.encode(x=alt.X("hollow:Q", **x), y=y, description=alt.Description("hollow_said:N")),
     ]
-    if any(row.reference is not None for row in rows):
-        dashed = chart.mark_rule(strokeDash=[3, 3], color="var(--muted)", strokeWidth=1.2)
-        layers.append(dashed.encode(x=alt.X("max(reference):Q", **x)))
+    if dashed:
+        reference = chart.mark_rule(strokeDash=[3, 3], color="var(--muted)", strokeWidth=1.2)
+        layers.append(reference.encode(x=alt.X("max(reference):Q", **x)))
     return alt.layer(*layers)
 
 
-def _panel(chart: Any, name: str, extent: float) -> Any:
-    return chart.properties(
-        data=alt.NamedData(name),
-        width=_WIDTH - extent,
-        height=alt.Step(_ROW_HEIGHT),
-        title=alt.Title(name, frame="group", offset=4),
+def _panel(chart: Any, extent: float) -> Spec:
+    return spec_of(
+        chart.properties(
+            data=alt.NamedData(blank("group")),
+            width=_WIDTH - extent,
+            height=alt.Step(_ROW_HEIGHT),
+            title=alt.Title(blank("group"), frame="group", offset=4),
+        )
     )
 
 
-def _names(rows: Sequence[ForestRow | StackedRow], extent: float) -> Any:
+def _names(labels: Sequence[str], extent: float) -> Any:
     """Return the axis that names the rows, also those that have nothing to draw."""
     axis = alt.Axis(
         domain=False, ticks=False, minExtent=extent, maxExtent=extent, labelLimit=extent
     )
-    scale = alt.Scale(domain=[row.label for row in rows])
+    scale = alt.Scale(domain=list(labels))
     return alt.Y("label:N", title=None, sort=None, axis=axis, scale=scale)
 
 

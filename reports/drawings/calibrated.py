@@ -7,7 +7,7 @@ import altair as alt
 from lungbench.predict.card import Calibration
 from lungbench.stats.calibration import Bin, calibration_error
 from lungbench.stats.intervals import wilson
-from reports.drawings.svg import draw
+from reports.drawings.svg import draw, spec_of
 from reports.forms import format as fmt
 from reports.forms.blocks import Figure, LegendEntry, Panel, Table, table
 
@@ -48,7 +48,7 @@ def _panel(title: str, bins: Sequence[Bin], prefix: str) -> Panel:
     )
     alternative = f"Reliability, {title.lower()}, calibration error {error}: {words}."
     values = {"bins": [_values(each) for each in bins], "honest": [{"at": 0.0}, {"at": 1.0}]}
-    svg = draw([_chart(bins)], values, f"reliability-{prefix}", alternative, spacing=0)
+    svg = draw([spec_of(_chart(bins))], values, f"reliability-{prefix}", alternative, spacing=0)
     return Panel(f"{title}: calibration error {error}", svg, alternative)
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import altair as alt
 from markupsafe import Markup
 
-from reports.drawings.svg import draw
+from reports.drawings.svg import draw, spec_of
 
-_WIDTH = 200
+_WIDTH = 180
 _ROW_HEIGHT = 26
+_LONGEST = 200.0
+_CHARACTER = 6.2  # pixels; the fonts of readers are wider than the one that Vega measures by
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,12 @@ def change_rows(rows: Sequence[ChangeRow], title: str, prefix: str, alternative:
         }
         for row in rows
     ]
+    extent = min(_LONGEST, _CHARACTER * max((len(row.label) for row in rows), default=0) + 4)
     y = alt.Y(
         "label:N",
         sort=[row.label for row in rows],
         title=None,
-        axis=alt.Axis(labelLimit=200, ticks=False, domain=False),
+        axis=alt.Axis(labelLimit=_LONGEST, minExtent=extent, ticks=False, domain=False),
     )
     x = alt.X("estimate:Q", title=title, axis=alt.Axis(tickCount=5), scale=alt.Scale(zero=True))
     chart, colour = alt.Chart(alt.NamedData("rows")), alt.Color("colour:N", scale=None)
@@ -68,4 +71,6 @@ def change_rows(rows: Sequence[ChangeRow], title: str, prefix: str, alternative:
     )
     dots = chart.mark_point(filled=True, size=60, opacity=1).encode(x=x, y=y, color=colour)
     panel = alt.layer(zero, bars, dots).properties(width=_WIDTH, height=_ROW_HEIGHT * len(rows))
-    return draw([panel], {"rows": values, "zero": [{"at": 0}]}, prefix, alternative, spacing=0)
+    return draw(
+        [spec_of(panel)], {"rows": values, "zero": [{"at": 0}]}, prefix, alternative, spacing=0
+    )

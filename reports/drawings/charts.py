@@ -6,6 +6,7 @@ beside others on a desk.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 import altair as alt
@@ -13,7 +14,7 @@ from markupsafe import Markup
 
 from lungbench.record import Epoch
 from lungbench.stats.calibration import Bin
-from reports.drawings.svg import TIP, Rows, draw
+from reports.drawings.svg import MOST_KEPT, TIP, Rows, Spec, draw, spec_of
 
 _CURVE_WIDTH = 276
 _SQUARE = 250
@@ -74,17 +75,7 @@ def learning_curves(runs: Sequence[Learnt], prefix: str, alternative: str) -> Ma
         if run.epochs and run.tested is not None
     ]
     epochs = max((epoch.epoch for run in runs for epoch in run.epochs), default=1)
-    x = alt.X(
-        "epoch:Q",
-        title="epoch",
-        scale=alt.Scale(domain=[min(1, epochs - 1), epochs], nice=False),
-        axis=alt.Axis(format="d", values=_whole_ticks(epochs), grid=False),
-    )
-    few = epochs <= _MOST_EPOCHS_WITH_DOTS
-    panels = [
-        _curve(x, "accuracy", alt.Scale(domain=[0, 1]), ".0%", few=few, tested=bool(tested)),
-        _curve(x, "loss", alt.Scale(zero=True), "~r", few=few),
-    ]
+    panels = _curve_panels(epochs, tested=bool(tested))
     return draw(panels, {"epochs": values, "tested": tested}, prefix, alternative, spacing=12)
 
 
@@ -125,6 +116,11 @@ def roc_curves(curves: Sequence[Curve], prefix: str, alternative: str) -> Markup
         for number, curve in enumerate(curves)
         for place, (x, y) in enumerate(_apart(curve.points))
     ]
+    return _over_diagonal(_roc_panel(), values, prefix, alternative)
+
+
+@cache
+def _roc_panel() -> Spec:
     lines = (
         alt.Chart(alt.NamedData("points"))
         .mark_line(strokeWidth=1.6, strokeJoin="round")
@@ -138,7 +134,7 @@ def roc_curves(curves: Sequence[Curve], prefix: str, alternative: str) -> Markup
             description=_TIPS,
         )
     )
-    return _over_diagonal([lines], values, prefix, alternative)
+    return _with_diagonal([lines])
 
 
 def reliability_diagram(cells: Sequence[Dots], prefix: str, alternative: str) -> Markup:
@@ -156,20 +152,22 @@ def reliability_diagram(cells: Sequence[Dots], prefix: str, alternative: str) ->
         for number, cell in enumerate(cells)
         for each in cell.bins
     ]
+    most = max((each.images for cell in cells for each in cell.bins), default=1)
+    return _over_diagonal(_reliability_panel(most), values, prefix, alternative)
+
+
+@lru_cache(MOST_KEPT)
+def _reliability_panel(most: int) -> Spec:
     x = _share_axis(alt.X, "x", "confidence")
     y, colour = _share_axis(alt.Y, "y", "right"), alt.Color("colour:N", scale=None)
-    most = max((each.images for cell in cells for each in cell.bins), default=1)
     area = alt.Size("images:Q", scale=alt.Scale(domain=[0, most], range=[0, 160]), legend=None)
     chart = alt.Chart(alt.NamedData("points"))
     lines = chart.mark_line(strokeWidth=1.2).encode(
         x=x, y=y, color=colour, strokeDash=dashes(), detail="cell:N"
     )
     dots = chart.mark_circle(opacity=0.85, stroke="var(--paper)", strokeWidth=0.8)
-    return _over_diagonal(
-        [lines, dots.encode(x=x, y=y, color=colour, size=area, description=_TIPS)],
-        values,
-        prefix,
-        alternative,
+    return _with_diagonal(
+        [lines, dots.encode(x=x, y=y, color=colour, size=area, description=_TIPS)]
     )
 
 
@@ -191,13 +189,16 @@ def _bin_words(found: Bin) -> str:
     )
 
 
-def _over_diagonal(layers: Sequence[Any], values: Rows, prefix: str, alternative: str) -> Markup:
+def _with_diagonal(layers: Sequence[Any]) -> Spec:
     diagonal = (
         alt.Chart(alt.NamedData("diagonal"))
         .mark_line(color="var(--muted)", strokeDash=[3, 3], strokeWidth=1)
         .encode(x="x:Q", y="y:Q")
     )
-    panel = alt.layer(diagonal, *layers).properties(width=_SQUARE, height=_SQUARE)
+    return spec_of(alt.layer(diagonal, *layers).properties(width=_SQUARE, height=_SQUARE))
+
+
+def _over_diagonal(panel: Spec, values: Rows, prefix: str, alternative: str) -> Markup:
     ends = [{"x": 0, "y": 0}, {"x": 1, "y": 1}]
     return draw([panel], {"points": values, "diagonal": ends}, prefix, alternative, spacing=0)
 
@@ -222,9 +223,25 @@ def _whole_ticks(epochs: int) -> list[int]:
     return list(range(step, epochs + 1, step))
 
 
+@lru_cache(MOST_KEPT)
+def _curve_panels(epochs: int, *, tested: bool) -> tuple[Spec, Spec]:
+    """Return accuracy and loss over so many epochs; the networks of a page have the same."""
+    x = alt.X(
+        "epoch:Q",
+        title="epoch",
+        scale=alt.Scale(domain=[min(1, epochs - 1), epochs], nice=False),
+        axis=alt.Axis(format="d", values=_whole_ticks(epochs), grid=False),
+    )
+    few = epochs <= _MOST_EPOCHS_WITH_DOTS
+    return (
+        _curve(x, "accuracy", alt.Scale(domain=[0, 1]), ".0%", few=few, tested=tested),
+        _curve(x, "loss", alt.Scale(zero=True), "~r", few=few),
+    )
+
+
 def _curve(
     x: Any, name: str, scale: Any, number_format: str, *, few: bool, tested: bool = False
-) -> Any:
+) -> Spec:
     # A line through two epochs is hard to see: with few epochs each gets its own dot.
     point: Any = alt.OverlayMarkDef(size=22, filled=True) if few else False
     axis = alt.Axis(tickCount=4, format=number_format)
@@ -248,4 +265,4 @@ def _curve(
         .encode(x=x, y=y, description=_TIPS)
     )
     layers = [lines, ends] if tested else [lines]
-    return alt.layer(*layers).properties(width=_CURVE_WIDTH, height=110)
+    return spec_of(alt.layer(*layers).properties(width=_CURVE_WIDTH, height=110))

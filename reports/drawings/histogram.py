@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import altair as alt
 from markupsafe import Markup
 
-from reports.drawings.svg import Rows, draw
+from reports.drawings.svg import MOST_KEPT, Rows, Spec, draw, spec_of
 
 KEPT, DISCARDED = "c1", "c2"
 """The style sheet's colours."""
@@ -48,6 +49,13 @@ def brightness_histogram(
         prefix: Makes the ids inside unique on the page.
         alternative: What it shows, in words.
     """
+    values = {"bars": _boxes(bars), "limits": [{"low": level} for level in limits]}
+    return draw([_panel(highest)], values, prefix, alternative, spacing=0)
+
+
+@lru_cache(MOST_KEPT)
+def _panel(highest: int) -> Spec:
+    """Return the panel of bars up to a number of images; those of a page share it."""
     x = alt.X(
         "low:Q",
         title="mean grey",
@@ -67,9 +75,7 @@ def brightness_histogram(
         .mark_rule(color="var(--muted)", strokeDash=[3, 3], strokeWidth=1.2)
         .encode(x=alt.X("low:Q"))
     )
-    chart = alt.layer(boxes, rules).properties(width=_WIDTH, height=_HEIGHT)
-    values = {"bars": _boxes(bars), "limits": [{"low": level} for level in limits]}
-    return draw([chart], values, prefix, alternative, spacing=0)
+    return spec_of(alt.layer(boxes, rules).properties(width=_WIDTH, height=_HEIGHT))
 
 
 def _boxes(bars: Bars) -> Rows:

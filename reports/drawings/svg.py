@@ -10,15 +10,12 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup
 
-_SVG = "{http://www.w3.org/2000/svg}"
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
-_DECIMAL = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
-_POINT = re.compile(rf"([ML])({_DECIMAL}),({_DECIMAL})")
-_NO_STEPS = re.compile(r"l(?=M|$)")
-_POLYLINE = re.compile(rf"(?:[ML]{_DECIMAL},{_DECIMAL})+")
-_GEOMETRY = ("d", "transform", "x", "y", "x2", "y2", "width", "height")
+from reports.drawings.lean import TIP, make_lean
 
+__all__ = ["MOST_KEPT", "TIP", "Rows", "Spec", "blank", "completed", "draw", "spec_of"]
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLAIN = (int, float, type(None))
 _WIDTH = 360.0  # one for all, so that drawings side by side are scaled alike
 
 _THEME = {
@@ -41,38 +38,51 @@ _THEME = {
     "title": {"color": "var(--ink)", "fontSize": 12, "fontWeight": 600, "anchor": "start"},
 }
 
-# What Vega writes for its own editor, and what the page's style sheet says better.
-_NOISE = frozenset(
-    {
-        "class",
-        "role",
-        "aria-roledescription",
-        "aria-hidden",
-        "pointer-events",
-        "font-family",
-    }
-)
-
-# What SVG takes where nothing is said.
-_DEFAULTS = frozenset(
-    {
-        ("opacity", "1"),
-        ("stroke-dasharray", "1,0"),
-        ("stroke-width", "1"),
-        ("transform", "translate(0,0)"),
-        ("x2", "0"),
-        ("y2", "0"),
-    }
-)
-
-TIP = "tip: "
-"""How a chart's `description` begins that is a mark's label; Vega writes others for itself."""
+MOST_KEPT = 64
+"""Translated charts that a kind of drawing keeps: more than a page has of it, in any case."""
 
 Rows = list[dict[str, Any]]
+Spec = dict[str, Any]
+"""A chart in Vega-Lite's own words."""
+
+
+def spec_of(chart: Any) -> Spec:
+    """Return an altair chart as Vega-Lite's words.
+
+    Building and translating a chart takes as long as drawing it, so what many drawings share is
+    translated once and completed by `completed`.
+    """
+    spec: Spec = chart.to_dict(validate=False)
+    return spec
+
+
+def completed(template: Spec, **values: Any) -> Spec:
+    """Return a copy of a chart with values for the names that stand in it as `blank` writes them.
+
+    Args:
+        template: Left as it is.
+        values: What is put for each name; anything that a chart may hold.
+    """
+
+    def filled(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: filled(each) for key, each in part.items()}
+        if isinstance(part, list):
+            return [filled(each) for each in part]
+        return blanks.get(part, part) if isinstance(part, str) else part
+
+    blanks = {blank(name): value for name, value in values.items()}
+    found: Spec = filled(template)
+    return found
+
+
+def blank(name: str) -> str:
+    """Return what stands in a chart for a value that comes later."""
+    return f"\0{name}"
 
 
 def draw(
-    panels: Sequence[Any],
+    panels: Sequence[Spec],
     values: dict[str, Rows],
     prefix: str,
     alternative: str,
@@ -95,7 +105,7 @@ def draw(
     """
     spec = {
         "$schema": alt.SCHEMA_URL,
-        "vconcat": [panel.to_dict(validate=False) for panel in panels],
+        "vconcat": list(panels),
         "spacing": spacing,
         "bounds": "flush" if flush else "full",
         "datasets": values,
@@ -103,7 +113,7 @@ def draw(
     }
     text = vl_convert.vegalite_to_svg(_as_xml_allows(spec))
     root = ET.fromstring(text)  # noqa: S314  drawn here, not received
-    _clean(root)
+    make_lean(root)
     _own_ids(root, prefix)
     _fit(root)
     root.attrib |= {"role": "img", "aria-label": alternative}
@@ -126,80 +136,13 @@ def _fit(root: ET.Element) -> None:
 def _as_xml_allows(value: Any) -> Any:
     """Replace the characters that XML forbids: on one, vl-convert ends the whole process."""
     if isinstance(value, str):
-        return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value)
+        return value if value.isprintable() else _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
-        return {key: _as_xml_allows(each) for key, each in value.items()}
+        return {
+            key: each if isinstance(each, _PLAIN) else _as_xml_allows(each)
+            for key, each in value.items()
+        }
     return [_as_xml_allows(each) for each in value] if isinstance(value, list) else value
-
-
-def _clean(element: ET.Element) -> None:
-    """Drop what draws nothing, and round what no eye can tell apart."""
-    element.tag = element.tag.removeprefix(_SVG)
-    label = element.attrib.pop("aria-label", "")
-    for name in _NOISE & element.attrib.keys():
-        del element.attrib[name]
-    for name in [name for name, value in element.attrib.items() if (name, value) in _DEFAULTS]:
-        del element.attrib[name]
-    for name in _GEOMETRY:
-        if name in element.attrib:
-            element.attrib[name] = _shortened(element.attrib[name])
-    for child in list(element):
-        if _invisible(child):
-            element.remove(child)
-        else:
-            _clean(child)
-    _drop_empty_groups(element)
-    _label(element, label)
-
-
-def _drop_empty_groups(element: ET.Element) -> None:
-    for child in [child for child in element if child.tag == "g" and not len(child)]:
-        element.remove(child)
-
-
-def _label(element: ET.Element, text: str) -> None:
-    """Say what a mark is of where browsers show it: beside the pointer."""
-    if text.startswith(TIP):
-        title = ET.Element("title")
-        title.text = text.removeprefix(TIP)
-        element.insert(0, title)
-
-
-def _invisible(element: ET.Element) -> bool:
-    return (
-        element.get("display") == "none"
-        or element.get("opacity") == "0"
-        or element.get("class") == "background"
-    )
-
-
-def _shortened(geometry: str) -> str:
-    """Write a path or a number to a tenth of a pixel; lines as steps, at half of the length."""
-    if not _POLYLINE.fullmatch(geometry):
-        return _NUMBER.sub(_rounded, geometry)
-    at, steps = (0, 0), ""
-    for command, x, y in _POINT.findall(geometry):
-        to = (round(float(x) * 10), round(float(y) * 10))
-        if command == "M":
-            steps += f"M{_pair(*to)}l"
-        elif to != at:
-            steps += f" {_pair(to[0] - at[0], to[1] - at[1])}"
-        at = to
-    return _NO_STEPS.sub("", steps.replace("l ", "l").replace(" -", "-"))
-
-
-def _pair(x: int, y: int) -> str:
-    """Write two tenths as SVG takes them, with nothing that isn't needed: `1.5-.3`."""
-    return f"{_tenths(x)} {_tenths(y)}".replace(" -", "-")
-
-
-def _tenths(value: int) -> str:
-    text = f"{value / 10:g}"
-    return text.replace("0.", ".") if abs(value) < 10 else text  # noqa: PLR2004 - below one pixel
-
-
-def _rounded(match: re.Match[str]) -> str:
-    return f"{float(match[0]):.1f}".removesuffix(".0")
 
 
 def _own_ids(root: ET.Element, prefix: str) -> None:

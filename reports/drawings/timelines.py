@@ -1,12 +1,12 @@
 """The drawing of what a run took from its machine over time, one panel a quantity."""
 
-from typing import Any
+from functools import cache, lru_cache
 
 import altair as alt
 from markupsafe import Markup
 
 from reports.drawings.charts import dashes
-from reports.drawings.svg import TIP, Rows, draw
+from reports.drawings.svg import MOST_KEPT, TIP, Rows, Spec, blank, completed, draw, spec_of
 from reports.drawings.timeline import COLUMNS, Timeline, TimelinePanel
 from reports.results.phases import PHASES
 
@@ -17,12 +17,13 @@ PHASE_MARKS = dict(zip(PHASES, ("c10", "c5", "c1", "c4"), strict=True))
 def timelines(timeline: Timeline, prefix: str, alternative: str) -> Markup:
     """Draw what a run took from its machine, one panel a quantity, over the same seconds."""
     last = len(timeline.panels) - 1
-    panels = [
-        _timeline_panel(panel.title, number, timeline.end_s, last=number == last)
+    templates = [
+        _timeline_panel(panel.title, number, last=number == last)
         for number, panel in enumerate(timeline.panels)
     ]
     if timeline.phases:
-        panels.insert(0, _phase_strip(timeline.end_s))
+        templates.insert(0, _phase_strip())
+    panels = [completed(each, end_s=timeline.end_s) for each in templates]
     values = {f"panel{number}": _points(panel) for number, panel in enumerate(timeline.panels)}
     values["bounds"] = [{"at": at} for at in timeline.epoch_bounds_s]
     values["busy"] = [{"at": start, "to": end} for start, end in timeline.busy]
@@ -38,10 +39,11 @@ def timelines(timeline: Timeline, prefix: str, alternative: str) -> Markup:
     return draw(panels, values, prefix, alternative, spacing=4)
 
 
-def _phase_strip(end_s: float) -> Any:
-    """Return the bar above the panels that tells what the run was doing."""
-    x = alt.X("at:Q", scale=alt.Scale(domain=[0, end_s], nice=False), axis=None)
-    return (
+@cache
+def _phase_strip() -> Spec:
+    """Return the bar above the panels that tells what the run was doing, without its end."""
+    x = alt.X("at:Q", scale=_scale(), axis=None)
+    return spec_of(
         alt.Chart(alt.NamedData("phases"))
         .mark_rect()
         .encode(
@@ -54,11 +56,18 @@ def _phase_strip(end_s: float) -> Any:
     )
 
 
-def _timeline_panel(title: str, number: int, end_s: float, *, last: bool) -> Any:
+def _scale() -> alt.Scale:
+    """Return the scale of a run's seconds, whose end is still to be put in."""
+    return alt.Scale(domain=[0, blank("end_s")], nice=False)
+
+
+@lru_cache(MOST_KEPT)
+def _timeline_panel(title: str, number: int, *, last: bool) -> Spec:
+    """Return the panel of a quantity, without its end."""
     x = alt.X(
         "at:Q",
         title="seconds since the start" if last else None,
-        scale=alt.Scale(domain=[0, end_s], nice=False),
+        scale=_scale(),
         axis=alt.Axis(tickCount=5, grid=False, labels=last, ticks=last),
     )
     y = alt.Y(
@@ -88,10 +97,12 @@ def _timeline_panel(title: str, number: int, end_s: float, *, last: bool) -> Any
         .mark_rect(color="var(--busy)")
         .encode(x=x, x2=alt.X2("to:Q"))
     )
-    return alt.layer(busy, rules, lines).properties(
-        width=COLUMNS,
-        height=62,
-        title=alt.Title(title, fontWeight="normal", frame="group", offset=4),
+    return spec_of(
+        alt.layer(busy, rules, lines).properties(
+            width=COLUMNS,
+            height=62,
+            title=alt.Title(title, fontWeight="normal", frame="group", offset=4),
+        )
     )
 
 

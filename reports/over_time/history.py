@@ -8,13 +8,14 @@ stands out only where the number of its test images allows it as well.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist, fmean
 from typing import Literal
 
 from lungbench.models import MODELS
 from lungbench.stats.intervals import Interval, geometric_mean, mean_interval, wilson
 from lungbench.stats.steps import ALARMING, Course, Departure, Kind, adjusted
+from reports.comparing.cells import CellKey, names
 from reports.over_time.past import PastExecution, PastExperiment, Place, chronological
 from reports.summaries.figures import MeasuredFigures
 from reports.summaries.measured import Changed, changed, machine_name
@@ -267,15 +268,11 @@ def _stray(departure: Departure, kind: Kind, measure: Measure) -> Stray:
 
 
 def _labels(places: Sequence[Place]) -> dict[Place, str]:
-    varying = [
-        axis
-        for axis in ("precision", "backend", "pipeline")
-        if len({getattr(place, axis) for place in places}) > 1
-    ]
+    keys = {place: CellKey(execution="", hostname="", **asdict(place)) for place in places}
+    name = names(keys.values())
+    return {place: f"{_title(place)} on {name(key)}" for place, key in keys.items()}
 
-    def label(place: Place) -> str:
-        title = MODELS[place.model].title if place.model in MODELS else place.model
-        rest = ", ".join(getattr(place, axis) for axis in varying)
-        return f"{title} on {place.device}" + (f" ({rest})" if rest else "")
 
-    return {place: label(place) for place in places}
+def _title(place: Place) -> str:
+    """Return the network's name; a summary may be of a model that is no longer known."""
+    return MODELS[place.model].title if place.model in MODELS else place.model

@@ -67,11 +67,21 @@ def redacted(content: Content, executions: Sequence[Results]) -> Content:
         content: Dataclasses, models, tuples and texts; a `Markup` is a drawing.
         executions: What it was made of, with the names of their hosts.
     """
-    texts = [*_texts(content), *_known_texts(executions)]
+    return _mapped(content, renaming(_texts(content), executions))  # type: ignore[no-any-return]
+
+
+def renaming(texts: Iterable[str], executions: Sequence[Results]) -> Change:
+    """Return what leaves the names out of a text.
+
+    Args:
+        texts: All that names users or GPUs, besides what is stored with the executions.
+        executions: With the names of their hosts.
+    """
+    known = [*texts, *_known_texts(executions)]
     hosts = _hosts(_host_names(executions))
-    users = {name: f"user-{number}" for number, name in enumerate(dict.fromkeys(_users(texts)), 1)}
-    gpus = {name: f"gpu-{number}" for number, name in enumerate(_gpus(executions, texts), 1)}
-    change = _in_order(
+    users = {name: f"user-{number}" for number, name in enumerate(dict.fromkeys(_users(known)), 1)}
+    gpus = {name: f"gpu-{number}" for number, name in enumerate(_gpus(executions, known), 1)}
+    return _in_order(
         _paths(_known_paths(executions)),
         _words(gpus),
         lambda text: _SERIAL.sub(r"\1hidden", text),
@@ -80,7 +90,6 @@ def redacted(content: Content, executions: Sequence[Results]) -> Content:
         lambda text: _SHORT_USER.sub("user@", text),
         _beginnings((*hosts, *users, *gpus)),
     )
-    return _mapped(content, change)  # type: ignore[no-any-return]
 
 
 def _in_order(*changes: Change) -> Change:

@@ -1,5 +1,6 @@
 """Results become one HTML file, from disk alone, at any later time."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from reports.results.load import load
 
 _CONTROLS = (*range(9), 11, 12, *range(14, 32), *range(127, 160))
 _DIRECTIONS = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_SPELLED_OUT = {code: f"\\u{code:04x}" for code in (*_CONTROLS, *_DIRECTIONS)}
+_DRAWS_NOTHING = re.compile(f"[{re.escape(''.join(map(chr, (*_CONTROLS, *_DIRECTIONS))))}]")
 
 
 def render(
@@ -63,7 +64,8 @@ def as_bytes(text: str) -> bytes:
     A name on disk may hold what turns the direction of reading, what a terminal obeys, or bytes
     that are no text; they are shown, not refused.
     """
-    return text.translate(_SPELLED_OUT).encode(errors="backslashreplace")
+    shown = _DRAWS_NOTHING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return shown.encode(errors="backslashreplace")
 
 
 def templates() -> Environment:

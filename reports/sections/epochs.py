@@ -93,7 +93,7 @@ def _computing(cell: Cell) -> float | None:
     return _mean(
         [
             run.timing.epoch_parts.compute_s / run.timing.steady_epoch_s
-            for run in cell.runs
+            for run in cell.timed_runs
             if run.timing and run.timing.epoch_parts and run.timing.steady_epoch_s
         ]
     )
@@ -101,7 +101,7 @@ def _computing(cell: Cell) -> float | None:
 
 def _rates(cell: Cell) -> tuple[float | None, float | None]:
     """Return the operations a second that were done, and the most that the device can do."""
-    achieved = [value for run in cell.runs if (value := achieved_flops_per_s(run))]
+    achieved = [value for run in cell.timed_runs if (value := achieved_flops_per_s(run))]
     peaks = [run.controls.matmul_flops_per_s for run in cell.runs if run.controls]
     return (
         geometric_mean(achieved) if achieved else None,
@@ -113,7 +113,7 @@ def _waiting(cell: Cell) -> float | None:
     """Return the mean share of the epoch that was spent waiting for images."""
     shares = [
         run.timing.epoch_parts.stall_s / run.timing.steady_epoch_s
-        for run in cell.runs
+        for run in cell.timed_runs
         if run.timing and run.timing.epoch_parts and run.timing.steady_epoch_s
     ]
     return sum(shares) / len(shares) if shares else None
@@ -127,7 +127,8 @@ def _parts(cells: Sequence[Cell]) -> Table | None:
 
 
 def _part_texts(cell: Cell) -> tuple[str, ...]:
-    parts = [run.timing.epoch_parts for run in cell.runs if run.timing and run.timing.epoch_parts]
+    timings = [run.timing for run in cell.timed_runs if run.timing]
+    parts = [timing.epoch_parts for timing in timings if timing.epoch_parts]
     loaders = [run.controls.loader_s for run in cell.runs if run.controls]
     means = (
         cell.steady_epoch_s,

@@ -1,17 +1,20 @@
 """A paragraph on methods, ready for a paper: from the records alone, with what was not done."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from lungbench import __version__
-from lungbench.record import RunRecord
+from lungbench.environment import decisive_packages
+from lungbench.record import Host, RunRecord
+from lungbench.settings import Augmentation
 from reports.comparing.comparison import Study
+from reports.comparing.quality import EQUIVALENCE_MARGIN
 from reports.forms import format as fmt
 from reports.results.load import Results
 
 _SPLITS = {"train": "training", "validation": "validation", "test": "testing"}
-_PACKAGES = ("python", "lungbench", "keras", "tensorflow", "jax", "torch", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,33 +108,52 @@ def _data(executions: Sequence[Results], runs: Sequence[RunRecord]) -> str:
 def _training(runs: Sequence[RunRecord]) -> str:
     specs = [run.spec for run in runs]
     sizes = _distinct([fmt.pixels(spec.image_size) for spec in specs])
-    augmentation = specs[0].augmentation
     weights = _distinct([run.model.weights if run.model else run.spec.weights for run in runs])
     return (
         f"Training took {_distinct([fmt.plural(spec.epochs, 'epoch') for spec in specs])} at "
         f"{sizes} in batches of {_distinct([fmt.count(spec.batch_size) for spec in specs])} by "
         f"{_distinct([spec.optimizer.capitalize() for spec in specs])} with a learning rate of "
-        f"{_distinct([f'{spec.learning_rate:g}' for spec in specs])}; images were sheared by up to "
-        f"{augmentation.shear_degrees:g} degrees, zoomed by up to {augmentation.zoom:.0%}"
-        f"{' and mirrored' if augmentation.horizontal_flip else ''}. Initial weights: {weights}."
+        f"{_distinct([f'{spec.learning_rate:g}' for spec in specs])}; images were "
+        f"{_augmented([spec.augmentation for spec in specs])}. Initial weights: {weights}."
     )
 
 
+def _augmented(each: Sequence[Augmentation]) -> str:
+    """Say how the training images were changed; where runs differ, in how many of them."""
+    found = Counter(map(_changes, each))
+    if len(found) == 1:
+        return next(iter(found))
+    return "; ".join(f"{words} in {fmt.plural(runs, 'run')}" for words, runs in found.items())
+
+
+def _changes(augmentation: Augmentation) -> str:
+    said = []
+    if augmentation.shear_degrees:
+        said.append(f"sheared by up to {augmentation.shear_degrees:g} degrees")
+    if augmentation.zoom:
+        said.append(f"zoomed by up to {augmentation.zoom:.0%}")
+    if augmentation.horizontal_flip:
+        said.append("mirrored")
+    return fmt.listed(said) if said else "not augmented"
+
+
 def _machines(runs: Sequence[RunRecord]) -> str:
-    hosts = {run.host.hostname: run.host for run in runs}
-    described = [
-        f"{host.cpu_model or 'a CPU of unknown model'} ({host.cpu_usable} of {host.cpu_logical} "
-        f"logical processors, {fmt.size(host.memory_bytes)} of memory"
-        + "".join(f", {gpu.name or 'a GPU'}" for gpu in host.gpus)
-        + f", {host.os})"
-        for host in hosts.values()
-    ]
+    hosts = [run.host for run in runs]
     found = {
-        name: [host.versions[name] for host in hosts.values() if name in host.versions]
-        for name in _PACKAGES
+        name: [host.versions[name] for host in hosts if name in host.versions]
+        for name in decisive_packages()
     }
+    described = dict.fromkeys(map(_machine, hosts))
     versions = [f"{name} {_distinct(numbers)}" for name, numbers in found.items() if numbers]
     return f"Hardware: {'; '.join(described)}. Software: {', '.join(versions)}."
+
+
+def _machine(host: Host) -> str:
+    gpus = "".join(f", {gpu.name or 'a GPU'}" for gpu in host.gpus)
+    return (
+        f"{host.cpu_model or 'a CPU of unknown model'} ({host.cpu_usable} of {host.cpu_logical} "
+        f"logical processors, {fmt.size(host.memory_bytes)} of memory{gpus}, {host.os})"
+    )
 
 
 def _statistics(runs: Sequence[RunRecord], study: Study) -> str:
@@ -149,7 +171,8 @@ def _statistics(runs: Sequence[RunRecord], study: Study) -> str:
     if any(each.verdict and each.verdict.paired for each in study.every):
         said.append(
             "Sides were compared image by image by exact McNemar tests, adjusted by Holm's method, "
-            "and by paired intervals against a margin of 5 percentage points."
+            "and by paired intervals against a margin of "
+            f"{EQUIVALENCE_MARGIN * 100:g} percentage points."
         )
     return " ".join(said)
 
@@ -160,10 +183,8 @@ def _not_done(executions: Sequence[Results], runs: Sequence[RunRecord]) -> str:
     failures = sum(len(each.failures) for each in executions)
     if failures:
         said.append(f"{fmt.plural(failures, 'run')} of the experiment left no result")
-    cells = {(run.host.hostname, run.spec.cell_parts) for run in runs}
-    if any(
-        sum((run.host.hostname, run.spec.cell_parts) == cell for run in runs) == 1 for cell in cells
-    ):
+    cells = Counter((run.host.hostname, run.spec.cell_parts) for run in runs)
+    if 1 in cells.values():
         said.append("configurations with one run have no interval")
     if not any(each.experiment and each.experiment.data.kfold for each in executions):
         said.append("there was no cross-validation")

@@ -8,6 +8,7 @@ from reports.forms import format as fmt
 from reports.forms.blocks import Fact, Table, table
 from reports.forms.toml import experiment_toml
 from reports.results.load import Results
+from reports.sections.checksums import checksums
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Recipe:
         command: What to type; None where the experiment can't be read.
         experiment: The experiment file, as TOML.
         networks: Parameters, weights and seeds of every completed run.
+        checksums: Of the files that the page was made of, a line each; empty where there are none.
     """
 
     title: str
@@ -34,6 +36,7 @@ class Recipe:
     command: str | None
     experiment: str | None
     networks: Table | None
+    checksums: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def _recipe(execution: Results) -> Recipe:
         command=f"lungbench run {experiment.name}.toml" if experiment else None,
         experiment=experiment_toml(experiment) if experiment else None,
         networks=table("Seeds, weights and size of every run", titles, rows) if rows else None,
+        checksums=checksums(execution),
     )
 
 

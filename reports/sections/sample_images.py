@@ -11,8 +11,8 @@ from reports.results.load import Results
 
 MOST_OF_A_CLASS = 4
 MOST_CLASSES = 8
-MOST_BYTES = 80_000
-"""What these pictures may take together, as they are written in the page."""
+MOST_BYTES = 50_000
+"""What these pictures of all executions may take together, as they are written in a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,13 @@ class Sample:
     alternative: str
 
 
-def samples_of(execution: Results) -> tuple[Sample, ...]:
-    """Return the first test images of each class; none where the pixels are gone."""
+def samples_of(execution: Results, room: int = MOST_BYTES) -> tuple[Sample, ...]:
+    """Return the first test images of each class; none where the pixels are gone.
+
+    Args:
+        execution: Whose images they are.
+        room: Bytes that they may take, as they are written in the page.
+    """
     data, thumbnails = execution.data, Thumbnails.of(execution)
     if data is None or thumbnails is None:
         return ()
@@ -38,7 +43,7 @@ def samples_of(execution: Results) -> tuple[Sample, ...]:
         tested = ImageSet.open(data, "test")
     except (DataError, KeyError):
         return ()
-    found, left = [], MOST_BYTES
+    found, left = [], room
     for label, name in enumerate(data.classes[:MOST_CLASSES]):
         of_class = tested.rows[np.asarray(tested.labels)[tested.rows] == label]
         for row in of_class[:MOST_OF_A_CLASS].tolist():

@@ -256,7 +256,7 @@ def _row(comparison: Comparison) -> tuple[str, ...]:
     return (
         cell.title,
         cell.label,
-        fmt.count(len(cell.runs)),
+        _runs(cell),
         fmt.seconds(cell.first_epoch_s),
         fmt.seconds(cell.steady_epoch_s),
         fmt.significant(cell.mean_images_per_s),
@@ -266,6 +266,12 @@ def _row(comparison: Comparison) -> tuple[str, ...]:
         quality_label(comparison),
         fmt.ratio(published.estimate) if published else fmt.MISSING,
     )
+
+
+def _runs(cell: Cell) -> str:
+    """Count the runs, and of them those whose times count where that isn't all."""
+    runs, timed = len(cell.runs), len(cell.timed_runs)
+    return fmt.count(runs) if timed == runs else f"{fmt.count(runs)}, {fmt.count(timed)} timed"
 
 
 def _published(comparison: Comparison) -> paper.PublishedSpeedup | None:

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lungbench.stats.intervals import Combined, Speedup
+from lungbench.stats.intervals import Combined, Interval, Speedup
 from reports.comparing.cells import Axis
 from reports.comparing.comparison import Comparison, Study, combined_by_label
 from reports.comparing.leaks import leak_sentence
+from reports.comparing.quality import EQUIVALENCE_MARGIN
 from reports.forms import format as fmt
 from reports.results.load import Failure, Results
 from reports.sections.diagnosis import weights_warning
@@ -50,11 +51,13 @@ class Verdict:
 
     Attributes:
         remarks: What else must be known before reading on, such as runs that failed.
+        reading: What the words beside the figures mean; None where there are no figures.
     """
 
     figures: tuple[KeyFigure, ...]
     findings: tuple[Finding, ...]
     remarks: tuple[str, ...]
+    reading: str | None
 
 
 def verdict(
@@ -75,6 +78,7 @@ def verdict(
         figures=_figures(study),
         findings=tuple(Finding(first, tuple(rest)) for first, *rest in said),
         remarks=tuple(_remarks(executions, study, (trusted.pointer, remark))),
+        reading=_reading(study),
     )
 
 
@@ -132,7 +136,7 @@ def _against(comparison: Comparison) -> str:
 def _mean_words(mean: Combined) -> str:
     if mean.interval is None:
         return "geometric mean, no interval"
-    return f"geometric mean, 95% interval {fmt.limits(mean.interval)}"
+    return f"geometric mean, 95% interval {fmt.limits(mean.interval)}{_shown(mean.interval)}"
 
 
 def _interval_words(speedup: Speedup) -> str:
@@ -140,8 +144,31 @@ def _interval_words(speedup: Speedup) -> str:
     if interval is None:
         one = min(speedup.baseline_runs, speedup.other_runs) == 1
         return "one run: no interval" if one else "no interval"
-    open_end = ", no difference shown" if interval.low <= 1 <= interval.high else ""
-    return f"95% interval {fmt.limits(interval)}{open_end}"
+    return f"95% interval {fmt.limits(interval)}{_shown(interval)}"
+
+
+def _shown(interval: Interval) -> str:
+    """Say what nobody should have to know of a ratio; that more than 1 is faster, the card says."""
+    if interval.low <= 1 <= interval.high:
+        return ", no difference shown"
+    return ", slower" if interval.high < 1 else ""
+
+
+def _reading(study: Study) -> str | None:
+    """Explain the cards in the words that stand on them; None where there are none."""
+    labels = {quality_label(each) for each in study.every if each.speedup}
+    if not labels:
+        return None
+    margin = fmt.points(EQUIVALENCE_MARGIN).lstrip("+")
+    said = ["How many times as fast an epoch is as on the other side: below 1× is slower."]  # noqa: RUF001
+    if any(label.startswith("equally good") for label in labels):
+        said.append(f"“Equally good”: both accuracies are shown to lie within {margin}.")
+    if "inconclusive" in labels:
+        said.append(
+            "“Inconclusive”: these test images and repeats show neither that both accuracies lie "
+            f"within {margin} of each other nor that they differ."
+        )
+    return " ".join(said)
 
 
 def _remarks(

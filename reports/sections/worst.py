@@ -11,7 +11,7 @@ from reports.forms import format as fmt
 from reports.forms.blocks import Table, table
 
 MOST_OF_A_CELL = 6
-MOST_BYTES = 150_000
+MOST_BYTES = 100_000
 """What all pictures of a page may take together, as they are written in it."""
 
 _READING = (

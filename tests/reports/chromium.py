@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import time
 import urllib.request
+from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,31 @@ class Browser:
         end = time.monotonic() + START_S
         while self.value("document.readyState") != "complete" and time.monotonic() < end:
             time.sleep(0.05)
+
+    def violations(self, axe: str) -> list[Any]:
+        """What axe-core finds wrong with the page: rule, how often, and the first element."""
+        self.call("Runtime.evaluate", expression=axe)
+        run = "axe.run().then(found => JSON.stringify(found.violations.map(" + (
+            "each => [each.id, each.nodes.length, each.nodes[0].html.slice(0, 200)])))"
+        )
+        answer = self.call(
+            "Runtime.evaluate", expression=run, awaitPromise=True, returnByValue=True
+        )
+        found: list[Any] = json.loads(answer["result"]["value"])
+        return found
+
+    @contextmanager
+    def without_script(self) -> Iterator[None]:
+        """Open pages as where scripts are switched off; expressions are still evaluated."""
+        self.call("Emulation.setScriptExecutionDisabled", value=True)
+        try:
+            yield
+        finally:
+            self.call("Emulation.setScriptExecutionDisabled", value=False)
+
+    def printed(self) -> bytes:
+        """The page as a PDF, on the paper that its style sheet asks for."""
+        return b64decode(self.call("Page.printToPDF", preferCSSPageSize=True)["data"])
 
     def value(self, expression: str) -> Any:
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)

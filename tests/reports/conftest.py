@@ -1,6 +1,7 @@
 """Fixtures over the golden result folders of `golden`."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ sys.path.append(str(Path(__file__).parent))  # tests are no package; what they s
 
 from chromium import browser
 from golden import CASES, Lab, Rendered, Reports
+from npm import axe, html_validate
 
-__all__ = ["browser"]  # a fixture, for every module here
+__all__ = ["axe", "browser", "html_validate"]  # fixtures, for every module here
 
 
 @pytest.fixture
@@ -25,8 +27,8 @@ def lab_at() -> type[Lab]:
 
 
 @pytest.fixture(scope="session")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Reports:
-    return Reports(tmp_path_factory.mktemp("reports"))
+def reports(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Reports:
+    return Reports(made_once)
 
 
 @pytest.fixture(params=list(CASES))

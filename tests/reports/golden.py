@@ -1,10 +1,12 @@
 """Execution folders as a lab would leave them, made from records: the reports' test material."""
 
 import csv
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -26,6 +28,7 @@ from lungbench.record import (
     Metrics,
     ModelFacts,
     Resources,
+    Resumption,
     RunRecord,
     Timing,
     write_record,
@@ -36,6 +39,7 @@ from lungbench.stats.extrapolation import predicted
 from lungbench.stats.intervals import geometric_mean
 from reports.page.render import render
 
+FOLDERS_FILE = "folders.json"
 PAPERS_CLASSES = ("covid", "healthy", "tuberculosis")
 
 VERSIONS = {
@@ -430,6 +434,23 @@ def _every_axis(lab: Lab) -> list[Path]:
     ]
 
 
+def _resumed(lab: Lab) -> list[Path]:
+    """Two devices with three repeats, one of which went on from a checkpoint after a crash."""
+    return [lab.execution(models=("cnn10",), repeats=3, change=_second_was_resumed)]
+
+
+def _second_was_resumed(record: RunRecord) -> RunRecord:
+    if record.spec.repeat != 2 or record.spec.device.threads != 2 or record.timing is None:
+        return record
+    resumption = Resumption(epochs=2, batches=0, attempts=2, exact=True, differences=())
+    epochs = tuple(
+        each if each.epoch <= resumption.epochs else each.model_copy(update={"attempt": 2})
+        for each in record.epochs
+    )
+    timing = record.timing.model_copy(update={"resumed": True})
+    return record.model_copy(update={"resumption": resumption, "epochs": epochs, "timing": timing})
+
+
 def _timing_only(lab: Lab) -> list[Path]:
     """A CPU that was timed for 3 of 120 epochs beside a GPU that trained them all."""
     return [
@@ -472,6 +493,7 @@ CASES: dict[str, Callable[[Lab], list[Path]]] = {
     "two_hosts": _two_hosts,
     "two_backends": _two_backends,
     "every_axis": _every_axis,
+    "resumed": _resumed,
     "timing_only": _timing_only,
     "hostile": _hostile,
     "nothing": _nothing,
@@ -489,15 +511,27 @@ class Rendered:
 
 
 class Reports:
-    """Renders each case once, when it is first asked for."""
+    """Renders each case once, when it is first asked for.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    Args:
+        made_once: Fills a folder once for all workers.
+    """
+
+    def __init__(self, made_once: Callable[[str, Callable[[Path], object]], Path]) -> None:
+        self._made_once = made_once
         self._done: dict[str, Rendered] = {}
 
     def __getitem__(self, case: str) -> Rendered:
         if case not in self._done:
-            folders = CASES[case](Lab(self._root / case))
-            page = render(folders, self._root / case / "report.html")
+            root = self._made_once(f"report-{case}", partial(_rendered, case))
+            folders = [root / each for each in json.loads((root / FOLDERS_FILE).read_text())]
+            page = root / "report.html"
             self._done[case] = Rendered(folders, page, page.read_text())
         return self._done[case]
+
+
+def _rendered(case: str, root: Path) -> None:
+    folders = CASES[case](Lab(root))
+    render(folders, root / "report.html")
+    names = [str(each.relative_to(root)) for each in folders]
+    (root / FOLDERS_FILE).write_text(json.dumps(names))

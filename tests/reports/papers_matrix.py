@@ -13,14 +13,18 @@ from lungbench.record import RunRecord
 TWELVE_HOURS_S = 43_200
 
 
-def papers_matrix(root: Path, repeats: int = 5) -> Path:
-    """Write 3 networks x 2 devices x `repeats`, 120 epochs each, with 12 hours of readings."""
+def papers_matrix(root: Path, repeats: int = 5, *, pixels: bool = False) -> Path:
+    """Write 3 networks x 2 devices x `repeats`, 120 epochs each, with 12 hours of readings.
+
+    With `pixels`, the test images are there too: noise, of which pictures are as large as any.
+    """
     folder = Lab(root).execution(
         devices=("cpu", "gpu:0"),
         repeats=repeats,
         epochs=120,
         host=GPU_HOST,
         samples=False,
+        pixels=pixels,
         change=_of_twelve_hours,
     )
     contents = {kind: gzip.compress(_readings(kind).encode(), 1) for kind in ("cpu", "gpu")}

@@ -1,11 +1,5 @@
 """The page in a real browser: nothing sticks out sideways, nothing is asked of the network."""
 
-import json
-import re
-import shutil
-import subprocess
-import tarfile
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +13,6 @@ from lungbench.record import Reason, RunRecord
 from reports.page.render import render
 from reports.page.view import SECTIONS
 from reports.results.load import load
-
-AXE = "axe-core@4.10.3"
 
 
 @pytest.mark.parametrize(
@@ -107,48 +99,23 @@ def test_charts_follow_the_colour_scheme(browser: Browser, reports: Any, *, dark
     assert (min(_rgb(text)) > 128) is dark
 
 
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The accessibility checker, fetched by npm for this run of the tests alone."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
-    folder = tmp_path_factory.mktemp("axe")
-    command = ["npm", "pack", AXE, "--silent", "--pack-destination", str(folder)]
-    packed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if packed.returncode:
-        pytest.skip(f"npm could not fetch {AXE}: {packed.stderr.strip()[-200:]}")
-    [archive] = folder.glob("*.tgz")
-    with tarfile.open(archive) as members:
-        content = members.extractfile("package/axe.min.js")
-        assert content is not None
-        return content.read().decode()
-
-
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("case", ["every_axis", "failing", "two_hosts"])
 def test_axe_finds_nothing_to_mend(
     browser: Browser, reports: Any, axe: str, case: str, *, dark: bool
 ) -> None:
     browser.open(reports[case].page, width=1440, dark=dark)
-    browser.call("Runtime.evaluate", expression=axe)
-    run = "axe.run().then(found => JSON.stringify(found.violations.map(" + (
-        "each => [each.id, each.nodes.length, each.nodes[0].html.slice(0, 200)])))"
-    )
-    answer = browser.call("Runtime.evaluate", expression=run, awaitPromise=True, returnByValue=True)
-    assert json.loads(answer["result"]["value"]) == []
+    assert browser.violations(axe) == []
 
 
 @pytest.mark.parametrize("width", [390, 1440])
 def test_a_page_is_complete_without_its_script(browser: Browser, reports: Any, width: int) -> None:
     page = reports["every_axis"].page
-    browser.call("Emulation.setScriptExecutionDisabled", value=True)
-    try:
+    with browser.without_script():
         browser.open(page, width=width)
         assert browser.value("document.documentElement.scrollWidth") <= width
         assert browser.value("document.querySelectorAll('section h2').length") == len(SECTIONS)
         assert browser.value("document.querySelectorAll('button').length") == 0
-    finally:
-        browser.call("Emulation.setScriptExecutionDisabled", value=False)
 
 
 def test_a_column_of_figures_is_sorted_by_their_value(browser: Browser, reports: Any) -> None:
@@ -167,15 +134,6 @@ def test_the_theme_can_be_turned(browser: Browser, reports: Any) -> None:
     assert (
         min(_rgb(browser.value("getComputedStyle(document.querySelector('svg text')).fill"))) > 128
     )
-
-
-def test_a_print_opens_what_is_folded_away(browser: Browser, reports: Any) -> None:
-    browser.open(reports["repeated"].page, width=1440)
-    assert browser.value("document.querySelectorAll('details:not([open])').length") > 10
-    printed = browser.call("Page.printToPDF", preferCSSPageSize=True)["data"]
-    assert browser.value("document.querySelectorAll('details:not([open])').length") == 0
-    pages = len(re.findall(rb"/Type ?/Page\b", b64decode(printed)))
-    assert 10 <= pages <= 60  # 18 runs with two tables and a matrix each, and what all share
 
 
 def _rgb(colour: str) -> list[int]:

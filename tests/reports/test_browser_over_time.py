@@ -5,30 +5,12 @@ from typing import Any
 
 import pytest
 from chromium import Browser
-
-from reports.over_time.change_page import write_change_page
-from reports.over_time.changes import changes_of
-from reports.over_time.index_page import write_index
-from reports.over_time.rules import judged, parse_rule
-from reports.summaries.summary import write_summary
+from every_page import over_time
 
 
 @pytest.fixture(scope="module")
 def pages(lab_at: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    lab = lab_at(tmp_path_factory.mktemp("over time") / "results #1")
-    folders = [
-        lab.execution(f"2026110{number}T020000Z", repeats=2, samples=False)
-        for number in range(1, 4)
-    ]
-    for folder in folders:
-        write_summary(folder)
-        (folder / "report.html").write_text("<title>a report</title>")
-    changes = changes_of(folders[0], folders[2])
-    rulings = judged(changes, [parse_rule("accuracy:-1pp")])
-    return {
-        "index": write_index(lab.root),
-        "compare": write_change_page(changes, rulings, lab.root / "compare.html"),
-    }
+    return over_time(lab_at(tmp_path_factory.mktemp("over time") / "results #1"))
 
 
 @pytest.mark.parametrize("page", ["index", "compare"])
@@ -53,6 +35,15 @@ def test_drawings_follow_the_colour_scheme(
     fill = browser.value("getComputedStyle(document.querySelector('svg text')).fill")
     parts = [int(part) for part in fill.removeprefix("rgb(").removesuffix(")").split(",")]
     assert (min(parts) > 128) is dark
+
+
+@pytest.mark.parametrize("page", ["index", "compare"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_to_mend(
+    browser: Browser, pages: dict[str, Path], axe: str, page: str, *, dark: bool
+) -> None:
+    browser.open(pages[page], width=1440, dark=dark)
+    assert browser.violations(axe) == []
 
 
 def test_a_link_of_the_index_opens_the_report(browser: Browser, pages: dict[str, Path]) -> None:

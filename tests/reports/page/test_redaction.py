@@ -1,6 +1,8 @@
 """What a redacted page doesn't say. The names here are nobody's."""
 
+import csv
 import re
+import zipfile
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -14,6 +16,7 @@ from planted import plant
 from flows import commands
 from lungbench.executions.execution import REPORT_FILE
 from lungbench.record import Gpu, Host, RunRecord
+from reports.export import WORKBOOK_FILE, export
 from reports.page.redaction import redacted
 from reports.page.render import render
 from reports.results.images import FoundImages
@@ -136,6 +139,30 @@ def test_a_summary_can_be_redacted_too(pages: Pages) -> None:
     text = redacted(whole, results).model_dump_json()
     assert around(SHORT, whole.model_dump_json())
     assert [found for secret in SECRETS for found in around(secret, text)] == []
+
+
+def test_exported_tables_can_be_redacted_too_and_keep_their_figures(
+    pages: Pages, tmp_path: Path
+) -> None:
+    plain = export(pages.folders, tmp_path / "plain").path
+    without = export(pages.folders, tmp_path / "redacted", redact=True).path
+    names = sorted(path.name for path in plain.glob("*.csv"))
+    assert sorted(path.name for path in without.glob("*.csv")) == names
+    text = "".join((without / name).read_text() for name in names)
+    assert around(SHORT, (plain / "runs.csv").read_text())
+    assert [found for secret in SECRETS for found in around(secret, text)] == []
+    assert {row["hostname"] for row in rows(without / "runs.csv")} == {"host-1", "host-2"}
+    figures = ("wall_s", "steady_epoch_s", "parameters", "overall_accuracy")
+    for before, after in zip(rows(plain / "runs.csv"), rows(without / "runs.csv"), strict=True):
+        assert [before[name] for name in figures] == [after[name] for name in figures]
+    with zipfile.ZipFile(without / WORKBOOK_FILE) as book:
+        sheets = "".join(book.read(name).decode() for name in book.namelist())
+    assert [found for secret in SECRETS for found in around(secret, sheets)] == []
+
+
+def rows(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _results(*hostnames: str, folder: Path = Path("x")) -> list[Results]:
