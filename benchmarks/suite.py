@@ -9,27 +9,25 @@ and which makes the embedded server's database too.
 """
 
 import argparse
-import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from benchmarks.pairs import in_turn
+from benchmarks.prefect_server import PrefectServer, own_environment, prefect_server
 from benchmarks.results import Report, Table, options, positive, seconds
 from lungbench.executions.execution import executions
 from lungbench.record import read_record, run_folders
 
 SIDES = ("plain", "embedded", "server")
-_SERVER_STARTS_S = 120
+_NO_SERVER = PrefectServer("", 0)
 _EXPERIMENT = """
 name = "suite"
 [data]
@@ -91,11 +89,12 @@ def _measured(folder: Path, chosen: argparse.Namespace) -> dict[str, list[Execut
     # A lock folder of its own: waiting for other people's trainings is none of the suite's cost.
     environ = {"PREFECT_HOME": str(folder / "prefect"), "LUNGBENCH_LOCKS": str(folder / "locks")}
     found: dict[str, list[Execution]] = {side: [] for side in chosen.sides}
-    with _server(environ, folder) if "server" in found else _nothing() as address:
+    serving = prefect_server(environ, folder / "server")
+    with serving if "server" in found else nullcontext(_NO_SERVER) as server:
         for side in chosen.sides:
-            _execute(side, folder, environ, address)
+            _execute(side, folder, environ, server.api)
         for side in in_turn(chosen.sides, chosen.rounds):
-            found[side].append(_execute(side, folder, environ, address))
+            found[side].append(_execute(side, folder, environ, server.api))
     return found
 
 
@@ -107,7 +106,7 @@ def _execute(side: str, folder: Path, environ: Mapping[str, str], address: str) 
     began = time.perf_counter()
     ended = subprocess.run(
         [*command, *without],
-        env={**_own_environment(), **environ, **chosen},
+        env={**own_environment(), **environ, **chosen},
         capture_output=True,
         text=True,
         check=False,
@@ -122,52 +121,6 @@ def _execute(side: str, folder: Path, environ: Mapping[str, str], address: str) 
 def _children_s(execution: Path) -> list[float]:
     records = [read_record(run_dir) for run_dir in run_folders(execution)]
     return [record.timing.wall_s or 0.0 for record in records if record.timing]
-
-
-def _own_environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-
-
-@contextmanager
-def _nothing() -> Iterator[str]:
-    yield ""
-
-
-@contextmanager
-def _server(environ: Mapping[str, str], folder: Path) -> Iterator[str]:
-    """Run a Prefect server with a home of its own on a free port of this machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    prefect = str(Path(sys.executable).with_name("prefect"))
-    server = subprocess.Popen(
-        [prefect, "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-        env={
-            **_own_environment(),
-            **environ,
-            "PREFECT_HOME": str(folder / "server"),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "DO_NOT_TRACK": "1",
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        address = f"http://127.0.0.1:{port}/api"
-        _wait_for(f"{address}/health")
-        yield address
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait_for(address: str) -> None:
-    deadline = time.monotonic() + _SERVER_STARTS_S
-    while time.monotonic() < deadline:
-        with suppress(OSError), urllib.request.urlopen(address, timeout=5):  # noqa: S310 - our own
-            return
-        time.sleep(0.5)
-    raise SystemExit(f"Prefect's server didn't answer within {_SERVER_STARTS_S} s")
 
 
 def _row(side: str, found: list[Execution]) -> tuple[str, ...]:

@@ -4,25 +4,27 @@ Reads: an experiment, its images. Writes: one folder `results/<experiment>/<star
 Runs: by `lungbench run FILE`, or as a deployment on a schedule. One that is retried goes on.
 """
 
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Event
 
-from prefect import flow, unmapped
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, wait
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
-from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import pools
 from flows.alarms import raise_alarms
 from flows.cancelling import cancellable
+from flows.ending import ending, statuses
 from flows.retrying import begun_before, put_in_order
 from flows.zombies import note_flow_run
-from lungbench.errors import Refused
+from lungbench.errors import LungbenchError, Refused
 from lungbench.executions.execution import Execution, preflight
-from lungbench.experiment import Experiment, RunSpec
+from lungbench.experiment import Experiment
 from lungbench.host import describe_host
+from lungbench.run.turns import Turns, turns_of
 from tasks.prepare import prepare
 from tasks.report import report
 from tasks.table import shown_as_a_table
@@ -32,8 +34,6 @@ from tasks.train import train
 @flow(
     name="benchmark",
     flow_run_name="{experiment.name}",
-    # Trainings on one host may not overlap, and their order is the matrix's.
-    task_runner=ThreadPoolTaskRunner(max_workers=1),  # type: ignore[arg-type]
     persist_result=False,
 )
 def benchmark(
@@ -75,52 +75,59 @@ def execute(execution: Execution) -> State:
         if stop.is_set():
             return Cancelled(message=prepared.message)
         prepared.result()
-        if execution.experiment.hosts:
-            return _elsewhere(execution, stop)
+        trained = _elsewhere if execution.experiment.hosts else _here
         with shown_as_a_table(execution):
-            trainings = _trained(folder, execution.remaining(), stop)
-    return final_state(trainings, report(folder))
+            trained(execution, stop)
+    return final_state(execution, report(folder), stopped=stop.is_set())
 
 
-def _elsewhere(execution: Execution, stop: Event) -> State:
+def _elsewhere(execution: Execution, stop: Event) -> None:
     """Have the runs trained by the hosts of work pools; whatever interrupts that has its report."""
+    from flows import pools  # what most executions have no need of
+
     try:
-        with shown_as_a_table(execution):
-            pools.train_on_pools(execution, stop)
+        pools.train_on_pools(execution, stop)
     except Refused:
         execution.remove_if_not_begun()
         raise
     except BaseException:
         report(execution.folder)
         raise
-    return pools.final_state(execution, report(execution.folder))
 
 
-def _trained(folder: Path, runs: tuple[RunSpec, ...], stop: Event) -> list[PrefectFuture[State]]:
-    """Train runs one after the other; whatever interrupts that ends them, and has its report."""
-    trainings = train.map(
-        unmapped(folder),
-        [spec.run_id for spec in runs],
-        [spec.label for spec in runs],
-        unmapped(stop),
-    )
+def _here(execution: Execution, stop: Event) -> None:
+    """Train what isn't complete, each run in its turn; whatever interrupts that has its report."""
+    runs, begun = execution.remaining(), list[PrefectFuture[State]]()
+    turns = turns_of(runs, execution.experiment.measure.exclusive, describe_host())
     try:
-        wait(trainings)
+        for number in turns:
+            spec = runs[number]
+            training = train.submit(execution.folder, spec.run_id, spec.label, stop)
+            begun.append(training)
+            training.add_done_callback(partial(_ended, turns, number))
     except BaseException:
         # Task threads can't be interrupted: they see this, end their children and their records.
         stop.set()
-        wait(trainings)
-        report(folder)
+        wait(begun)
+        with suppress(LungbenchError, OSError):
+            for spec in execution.left():
+                execution.train(spec.run_id, stop)  # which only records that it had no turn
+        report(execution.folder)
         raise
-    return trainings
 
 
-def final_state(trainings: list[PrefectFuture[State]], page: str) -> State:
-    """Return the flow's state: a skipped training is no failure, a failed one is."""
-    ends = [training.state for training in trainings]
-    failed = sum(end.is_failed() or end.is_crashed() for end in ends)
-    if any(end.is_cancelled() for end in ends):
-        return Cancelled(message=f"Interrupted; what was done is in {page}")
-    if failed:
-        return Failed(message=f"{failed} of {len(ends)} trainings failed; see {page}")
-    return Completed(message=f"{page}")
+def _ended(turns: Turns, number: int, _: PrefectFuture[State]) -> None:
+    turns.ended(number)
+
+
+def final_state(execution: Execution, page: str, *, stopped: bool) -> State:
+    """Return the flow's state, as `flows.ending` sums up its records."""
+    ended = statuses(execution, stopped=stopped)
+    match ending(ended):
+        case "interrupted":
+            return Cancelled(message=f"Interrupted; what was done is in {page}")
+        case "failed":
+            failed = ended.count("failed")
+            return Failed(message=f"{failed} of {len(ended)} trainings failed; see {page}")
+        case "completed":
+            return Completed(message=page)

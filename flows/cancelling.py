@@ -1,8 +1,8 @@
 """A flow run that somebody cancels ends by itself, with a worker and without one.
 
-A worker ends the process of a flow run that is cancelled in the UI; nobody does that for one that
-a command line started. So every flow run asks for its own state, in a thread that no training
-waits for.
+A worker ends the process of a flow run that is cancelled in the UI, until its server was away for
+half a minute: then it watches no more. Nobody does that for a flow run that a command line started.
+So every flow run asks for its own state, in a thread that no training waits for.
 """
 
 import logging
@@ -17,18 +17,24 @@ from prefect.runtime import flow_run
 
 from tasks.artifacts import looking
 
-_EVERY_S = 2.0  # with the half second of its watcher, a training is told to end within three
+EVERY_S = 2.0
+"""With the half second of its watcher, a training is told to end within three."""
+
 _CANCELLED = (StateType.CANCELLING, StateType.CANCELLED)
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def cancellable() -> Iterator[threading.Event]:
-    """Yield what is set when somebody cancels this flow run while the body runs."""
+def cancellable(every_s: float = EVERY_S) -> Iterator[threading.Event]:
+    """Yield what is set when somebody cancels this flow run while the body runs.
+
+    Args:
+        every_s: Pause between two questions.
+    """
     stop = threading.Event()
     ask = _Question(UUID(flow_run.id), stop)
-    with looking(ask, _EVERY_S, "cancelling"):
+    with looking(ask, every_s, "cancelling"):
         yield stop
 
 

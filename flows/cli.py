@@ -128,7 +128,7 @@ def plan(
     rows = planning.planned(experiment, results)
     if probe:
         rows = planning.with_probes(rows, experiment)
-    typer.echo(planning.as_json(rows) if as_json else planning.as_table(rows))
+    typer.echo(planning.as_json(rows) if as_json else planning.as_table(rows, experiment))
 
 
 @app.command()
@@ -171,11 +171,14 @@ def export_tables(
         Path | None,
         typer.Option("--out", metavar="FOLDER|FILE.xlsx", help="Where to; else ./export."),
     ] = None,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Without the names of hosts and users.")
+    ] = False,
 ) -> None:
     """Write runs, epochs, per-class metrics and samples as CSV files and a spreadsheet."""
     from flows import exporting
 
-    exporting.export_tables(folders, out)
+    exporting.export_tables(folders, out, redact=redact)
 
 
 @app.command()
@@ -329,7 +332,7 @@ def audit_data(
 
 def _end_of(execution: "Execution") -> None:
     """Print the report's path; exit as the runs ended."""
-    from flows.suite import exit_code
+    from flows.ending import exit_code
     from lungbench.executions.execution import REPORT_FILE
 
     typer.echo(execution.folder / REPORT_FILE)

@@ -22,7 +22,7 @@ from rich.live import Live
 from flows.live_table import Frame, drawn, frame_of
 from lungbench.executions.execution import Execution
 from lungbench.record import RunRecord
-from tasks.standing import Standing, Watch
+from tasks.standing import Standing, watches_of
 
 _MOST_LINES_KEPT = 1000
 
@@ -80,11 +80,7 @@ class LiveScreen:
 
     def __init__(self, execution: Execution, console: Console, look_s: float) -> None:
         self._execution, self._console, self._look_s = execution, console, look_s
-        left = execution.remaining()
-        self._watches = [
-            Watch(spec, execution.run_dir(spec), None if spec in left else execution.record(spec))
-            for spec in execution.experiment.runs()
-        ]
+        self._watches = watches_of(execution)
         self._standings = [watch.look() for watch in self._watches]
         self._ended = {at for at, now in enumerate(self._standings) if now.record}
         self._began = time.monotonic()

@@ -7,6 +7,7 @@ on random images, and says how long the whole would take.
 
 import json
 import logging
+import math
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +23,7 @@ from lungbench.experiment import Experiment, RunSpec
 from lungbench.host import describe_host, unavailable
 from lungbench.record import Host, RunRecord
 from lungbench.run.probing import Probed, kind_of, probed
+from lungbench.run.turns import whole_s
 from lungbench.training.step_times import STEPS, Estimate, estimated
 from lungbench.weights import missing_weights
 from reports.forms.format import duration, size
@@ -58,16 +60,19 @@ class PlannedRun:
 
 
 Probe = Callable[[RunSpec, int], Probed]
+_Work = tuple[str | int, ...]
 
 
 def planned(experiment: Experiment, results: Path) -> list[PlannedRun]:
     """Return the runs of an experiment in their order."""
-    earlier = list(_earlier(results))
+    earlier: dict[_Work, list[tuple[Path, RunRecord]]] = {}
+    for folder, record in _earlier(results):
+        earlier.setdefault(_work(record.spec), []).append((folder, record))
     host = describe_host()
     without_weights = missing_weights(experiment)
 
     def line(spec: RunSpec) -> PlannedRun:
-        like = [(folder, record) for folder, record in earlier if _alike(record.spec, spec)]
+        like = earlier.get(_work(spec), [])
         folder, newest = like[-1] if like else (None, None)
         return PlannedRun(
             run=spec.label,
@@ -161,13 +166,9 @@ def _same(record: RunRecord, spec: RunSpec, experiment: Experiment) -> bool:
     return record.spec == spec and record.data.source == text_of(experiment.data)
 
 
-def _alike(one: RunSpec, other: RunSpec) -> bool:
-    """Return whether the two cost the same per epoch and image."""
-
-    def work(spec: RunSpec) -> tuple[object, ...]:
-        return (*spec.cell_parts, spec.batch_size, spec.image_size)
-
-    return work(one) == work(other)
+def _work(spec: RunSpec) -> _Work:
+    """Return what two runs share that cost the same per epoch and image."""
+    return (*spec.cell_parts, spec.batch_size, spec.image_size)
 
 
 def _expected_s(record: RunRecord, epochs: int) -> float | None:
@@ -188,9 +189,9 @@ def as_json(runs: list[PlannedRun]) -> str:
     return json.dumps([asdict(run) for run in runs], indent=2)
 
 
-def as_table(runs: list[PlannedRun]) -> str:
+def as_table(runs: list[PlannedRun], experiment: Experiment) -> str:
     """Return the plan for people."""
-    return f"{columns(_HEADER, [_cells(run) for run in runs])}\n{_total(runs)}"
+    return f"{columns(_HEADER, [_cells(run) for run in runs])}\n{_total(runs, experiment)}"
 
 
 _HEADER = ("run", "epochs", "batch", "pixels", "weights", "time", "disk", "done before", "")
@@ -219,14 +220,16 @@ def _time(run: PlannedRun) -> str:
     return f"{about} ({duration(run.low_s)} to {duration(run.high_s)}, by a probe)"
 
 
-def _total(runs: list[PlannedRun]) -> str:
-    known = [run.expected_s for run in runs if run.expected_s]
-    unknown = len(runs) - len(known)
+def _total(runs: list[PlannedRun], experiment: Experiment) -> str:
+    each_s = [run.expected_s or 0.0 for run in runs]
+    unknown = each_s.count(0.0)
     rest = f" and {unknown} of unknown time" if unknown else ""
-    if not known:
+    if not any(each_s):
         return f"{len(runs)} runs"
+    taken_s = whole_s(experiment.runs(), each_s, experiment.measure.exclusive, describe_host())
+    at_once = "" if math.isclose(taken_s, sum(each_s)) else ", some at once"
     probes = any(run.time_from == "probe" for run in runs)
-    return f"{len(runs)} runs: about {duration(sum(known))}{rest}{_READING if probes else ''}"
+    return f"{len(runs)} runs: about {duration(taken_s)}{at_once}{rest}{_READING if probes else ''}"
 
 
 _READING = (

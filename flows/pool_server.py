@@ -26,6 +26,12 @@ from lungbench.errors import Refused
 
 AnyState = State[Any]
 
+ENVIRON = {
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "lungbench,flows",
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+}
+"""Of the processes that train: without the first nobody is told whom a training waits for."""
+
 _TAG = "lungbench"
 _HEARTBEAT_S = 30.0  # Prefect's default
 _AT_ONCE = 200  # flow runs a question
@@ -133,6 +139,7 @@ class PoolServer:
             work_pool_name=pool,
             tags=[_TAG],
             pull_steps=[],
+            job_variables={"env": ENVIRON},
             parameter_openapi_schema=parameter_schema(train_on_host).model_dump_for_openapi(),
         )
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from httpx import HTTPError
 from prefect.exceptions import PrefectException
-from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed
+from prefect.states import Cancelled, Cancelling, Crashed
 
 from flows.pool_proofs import common_versions, proven
 from flows.pool_server import AnyState, PoolServer
@@ -66,17 +66,6 @@ def train_on_pools(execution: Execution, stop: Event) -> None:
             dispatch.until_done(stop)
         finally:
             dispatch.end_what_is_left()
-
-
-def final_state(execution: Execution, page: str) -> AnyState:
-    """Return the flow's state from the records: a skipped run is no failure, a failed one is."""
-    found = [execution.record(spec) for spec in execution.experiment.runs()]
-    ended = [record.status if record else "interrupted" for record in found]
-    if "interrupted" in ended:
-        return Cancelled(message=f"Interrupted; what was done is in {page}")
-    if failed := ended.count("failed"):
-        return Failed(message=f"{failed} of {len(ended)} trainings failed; see {page}")
-    return Completed(message=page)
 
 
 def queue_of(device: Device, exclusive: Exclusive) -> str:

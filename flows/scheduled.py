@@ -8,7 +8,6 @@ from pathlib import Path
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.benchmark import executed
 from lungbench.experiment_file import load_experiment
@@ -17,7 +16,6 @@ from lungbench.experiment_file import load_experiment
 @flow(
     name="benchmark-file",
     flow_run_name="{file.stem}",
-    task_runner=ThreadPoolTaskRunner(max_workers=1),  # type: ignore[arg-type]
     persist_result=False,
 )
 def benchmark_file(

@@ -26,7 +26,6 @@ HOST = "127.0.0.1"
 PASSWORD, CLIENT_PASSWORD = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 POOL = "lungbench"
 DEPLOYMENTS = "prefect.yaml"
-LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 _START_S = 120.0
 _POLL_S = 0.5
@@ -135,8 +134,6 @@ def _environ(folder: Path, address: Address) -> dict[str, str]:
         **(guarded if password else {}),
         "PREFECT_API_URL": f"{address.here}/api",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(FREQUENCY_S),
-        # A run that waits for its turn holds a slot, and is ended where the server forgot that.
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         # The console is quiet in flow runs of the command line; here it goes to the logs' files.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
     }
@@ -207,6 +204,7 @@ def _set_up(environ: Mapping[str, str], folder: Path, say: Say) -> None:
     _prefect(("work-pool", "create", POOL, "--type", "process", "--overwrite"), environ, folder)
     _prefect(("--no-prompt", "deploy", "--all"), environ, folder)
     for module, arguments, what in (
+        ("flows.queues", (), "Executions of one deployment may overlap"),
         ("flows.heartbeat", (), "No automation for flow runs that die without a word"),
         ("flows.zombies", ("results",), "Not mended what dead processes left"),
     ):

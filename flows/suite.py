@@ -1,4 +1,4 @@
-"""Execute an experiment from the command line, with Prefect or without, and say how it ended."""
+"""Execute an experiment from the command line, with Prefect or without."""
 
 import logging
 import os
@@ -12,7 +12,9 @@ from types import FrameType
 from lungbench.errors import LungbenchError
 from lungbench.executions.execution import REPORT_FILE, Execution
 from lungbench.experiment import RunSpec
+from lungbench.host import describe_host
 from lungbench.record import RunRecord, read_record, run_folders
+from lungbench.run.turns import turns_of
 from lungbench.secrets import without_password
 
 # Prefect reads these once, when it is first imported. What the user has set stays.
@@ -113,7 +115,7 @@ def configure_prefect() -> None:
 
 
 def run_plainly(execution: Execution) -> None:
-    """Take the flow's steps one after the other in this process, without Prefect.
+    """Take the flow's steps in this process, without Prefect.
 
     Raises:
         OSError: The execution's folder is gone, or its report can't be written.
@@ -123,11 +125,38 @@ def run_plainly(execution: Execution) -> None:
 
     execution.prepare()
     with _stop_on_signals() as stop:
-        for spec in execution.remaining():
-            _train(execution, spec, stop)
+        _train_in_turn(execution, stop)
     publish(execution.folder)
     if stop.is_set():
         raise KeyboardInterrupt
+
+
+def _train_in_turn(execution: Execution, stop: threading.Event) -> None:
+    """Train what isn't complete, each run in a thread of its own when its turn has come.
+
+    Nobody waits for these threads where this process is told twice to end: the training children
+    see that it is gone.
+
+    Raises:
+        Exception: What the first run that could not even be recorded ended with; no other began.
+    """
+    runs, errors = execution.remaining(), list[Exception]()
+    turns = turns_of(runs, execution.experiment.measure.exclusive, describe_host())
+
+    def train(number: int) -> None:
+        try:
+            if not errors:
+                _train(execution, runs[number], stop)
+        except Exception as error:  # raised again below, in the thread that waits
+            errors.append(error)
+            stop.set()
+        finally:
+            turns.ended(number)
+
+    for number in turns:
+        threading.Thread(target=train, args=(number,), name="training", daemon=True).start()
+    if errors:
+        raise errors[0]
 
 
 def _train(execution: Execution, spec: RunSpec, stop: threading.Event) -> None:
@@ -168,12 +197,3 @@ def records(folder: Path) -> list[RunRecord]:
         except LungbenchError:
             continue
     return found
-
-
-def exit_code(execution: Execution) -> int:
-    """Return 0 where every run completed or was skipped, 130 after an interruption, else 1."""
-    found = [execution.record(spec) for spec in execution.experiment.runs()]
-    ended = [record.status if record else "missing" for record in found]
-    if "interrupted" in ended:
-        return 130
-    return 1 if {"failed", "missing"} & set(ended) else 0

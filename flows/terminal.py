@@ -3,24 +3,25 @@
 It reads the run folders, like everybody who watches, and writes to stderr.
 """
 
+import os
 import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from flows.live_screen import LiveScreen, unblocking
-from lungbench.executions.execution import SUMMARY_FILE, Execution
+from lungbench.executions.execution import Execution
 from lungbench.experiment import RunSpec
 from lungbench.record import Epoch, RunRecord
 from lungbench.run.follow import Follower, remaining_s
 from reports.comparing.guarding import name_in_a_sentence
 from reports.forms.format import duration, plural
-from reports.summaries.summary import Summary
+from reports.summaries.summary import read_summary
 
 _LOOK_S = 1.0
 _FAREWELL_S = 5.0  # then a terminal that stands still is left behind
@@ -88,7 +89,7 @@ def verdict_lines(folder: Path) -> list[str]:
     Args:
         folder: The execution's, with the summary that its report was written with.
     """
-    summary = _summary(folder)
+    summary = read_summary(folder)
     if summary is None:
         return []
     verdicts = (*(each.verdict for each in summary.cells), *(each.verdict for each in summary.axes))
@@ -110,7 +111,7 @@ def left_line(execution: Execution) -> str | None:
 
 
 def _with_progress(execution: Execution, spec: RunSpec) -> str:
-    kept = Follower(execution.run_dir(spec)).kept
+    kept = _follower(execution, spec).kept
     return f"{spec.label} (after epoch {kept} of {spec.epochs_to_train})" if kept else spec.label
 
 
@@ -127,7 +128,7 @@ def trust_line(folder: Path) -> str | None:
     Args:
         folder: The execution's, with the summary that its report was written with.
     """
-    summary = _summary(folder)
+    summary = read_summary(folder)
     if summary is None:
         return None
     failed, warned, passed = (
@@ -145,16 +146,25 @@ def trust_line(folder: Path) -> str | None:
     return f"trust: {', '.join(counts)} (see the report): {_listed(raised)}"
 
 
-def _summary(folder: Path) -> Summary | None:
-    try:
-        return Summary.model_validate_json((folder / SUMMARY_FILE).read_bytes())
-    except (OSError, ValidationError):
-        return None
-
-
 def _listed(names: list[str]) -> str:
     more = len(names) - _MOST_NAMED
     return ", ".join(names if more <= 1 else [*names[:_MOST_NAMED], f"{more} more"])
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A run that is still to have its turn, or has it.
+
+    Attributes:
+        title: Its place among all, and what it is called.
+        epochs: What this attempt has trained so far.
+    """
+
+    title: str
+    spec: RunSpec
+    follower: Follower
+    epochs: list[Epoch] = field(default_factory=list)
+    begun: bool = False
 
 
 class _Lines:
@@ -166,41 +176,48 @@ class _Lines:
     def __init__(self, execution: Execution, console: Console) -> None:
         self._execution, self._console = execution, console
         self._runs = execution.experiment.runs()
-        remaining = execution.remaining()
+        remaining = set(execution.remaining())
         self._turns = [
-            (f"[{number}/{len(self._runs)}] {spec.label}", spec, Follower(execution.run_dir(spec)))
+            _Turn(f"[{number}/{len(self._runs)}] {spec.label}", spec, _follower(execution, spec))
             for number, spec in enumerate(self._runs, 1)
             if spec in remaining
         ]
 
     def run(self, ended: threading.Event) -> None:
-        """Follow every run in turn, until all have ended or `ended` is set."""
+        """Follow the runs, of which some may train at once, until all or `ended`."""
         complete = len(self._runs) - len(self._turns)
         known = f", {complete} of them complete" if complete else ""
         self._say(f"{self._execution.folder}: {plural(len(self._runs), 'run')}{known}")
-        for title, spec, follower in self._turns:
-            self._follow(title, spec, follower, ended)
-
-    def _follow(
-        self, title: str, spec: RunSpec, follower: Follower, ended: threading.Event
-    ) -> None:
-        epochs, begun = list[Epoch](), False
-        while True:
-            if not begun and follower.begun:
-                begun = True
-                self.started(title, follower.kept)
-            last_look, finished = ended.is_set(), follower.ended
-            for epoch in follower.epochs():
-                epochs.append(epoch)
-                self.epoch(title, spec, epochs)
-            if finished:
-                record = self._execution.record(spec)
-                if begun or not (record and record.status == "interrupted"):
-                    self.finished(title, record)
-                return
+        while self._turns:
+            last_look, begun = ended.is_set(), self._folders()
+            self._turns = [
+                turn for turn in self._turns if turn.spec.run_id not in begun or self._goes_on(turn)
+            ]
             if last_look:
                 return
             ended.wait(_LOOK_S)
+
+    def _folders(self) -> set[str]:
+        """Name the runs that have a folder; nothing else is looked for in those of others."""
+        try:
+            return {entry.name for entry in os.scandir(self._execution.folder / "runs")}
+        except OSError:
+            return set()
+
+    def _goes_on(self, turn: _Turn) -> bool:
+        """Say what is new of a run; return whether there can be more."""
+        if not turn.begun and turn.follower.begun:
+            turn.begun = True
+            self.started(turn.title, turn.follower.kept)
+        finished = turn.follower.ended
+        for epoch in turn.follower.epochs():
+            turn.epochs.append(epoch)
+            self.epoch(turn.title, turn.spec, turn.epochs)
+        if finished:
+            record = self._execution.record(turn.spec)
+            if turn.begun or not (record and record.status == "interrupted"):
+                self.finished(turn.title, record)
+        return not finished
 
     def started(self, title: str, kept: int) -> None:
         """Say that a run's turn has come, and after how many epochs it goes on."""
@@ -217,6 +234,10 @@ class _Lines:
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _follower(execution: Execution, spec: RunSpec) -> Follower:
+    return Follower(execution.run_dir(spec))
 
 
 def _state(spec: RunSpec, epochs: list[Epoch]) -> str:

@@ -50,6 +50,7 @@ class _Launcher(logging.Handler):
 @contextmanager
 def _overheard(label: str) -> Iterator[_Launcher]:
     launcher, log = _Launcher(label), logging.getLogger("lungbench.run")
+    log.setLevel(logging.INFO)  # Prefect's workers give a logger of ours a handler, but no level
     log.addHandler(launcher)
     try:
         yield launcher

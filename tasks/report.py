@@ -5,12 +5,11 @@ import socket
 from pathlib import Path
 
 from prefect import task
-from pydantic import ValidationError
 
-from lungbench.executions.execution import SUMMARY_FILE, Execution
+from lungbench.executions.execution import Execution
 from reports.artifact import as_markdown
 from reports.publish import publish
-from reports.summaries.summary import Summary
+from reports.summaries.summary import read_summary
 from tasks.artifacts import key_of, show_once
 
 ADDRESS_VARIABLE = "LUNGBENCH_REPORTS"
@@ -22,7 +21,7 @@ def report(folder: Path) -> str:
     """Write `summary.json` and `report.html`; return the report's path."""
     execution = Execution.open(folder)
     page = publish(execution.folder)
-    if summary := _summary(execution.folder):
+    if summary := read_summary(execution.folder):
         text = as_markdown(summary, place_of(page))
         show_once("markdown", key_of(execution.experiment.name, "report"), text)
     return str(page)
@@ -34,10 +33,3 @@ def place_of(page: Path) -> str:
         path = page.relative_to(page.parents[2]).as_posix()
         return f"[{path}]({address.rstrip('/')}/{path})"
     return f"`{page}` on {socket.gethostname()}"
-
-
-def _summary(folder: Path) -> Summary | None:
-    try:
-        return Summary.model_validate_json((folder / SUMMARY_FILE).read_bytes())
-    except (OSError, ValidationError):
-        return None

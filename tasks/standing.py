@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lungbench.errors import LungbenchError
+from lungbench.executions.execution import Execution
 from lungbench.experiment import RunSpec
 from lungbench.record import Epoch, RunRecord, read_record
 from lungbench.run.follow import Follower, remaining_s
@@ -90,6 +91,18 @@ class Watch:
             record = _record(self._run_dir) if ended else None
             self._standing = Standing(now.spec, epochs, now.kept, record, begun)
         return self._standing
+
+
+def watches_of(execution: Execution) -> list[Watch]:
+    """Return a watch of every training of an execution, in their order.
+
+    It is called before the trainings begin, so that it knows what earlier attempts left.
+    """
+    left = set(execution.remaining())
+    return [
+        Watch(spec, execution.run_dir(spec), None if spec in left else execution.record(spec))
+        for spec in execution.experiment.runs()
+    ]
 
 
 def _record(run_dir: Path) -> RunRecord | None:

@@ -8,7 +8,7 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from lungbench.executions.execution import Execution
 from tasks.artifacts import Artifact, key_of, looking
-from tasks.standing import Standing, Watch, shown, throughput
+from tasks.standing import Standing, shown, throughput, watches_of
 
 _EVERY_S = 10.0
 _ROWS_A_SECOND = 25  # a large table is sent less often, so that it costs no more
@@ -25,11 +25,7 @@ def shown_as_a_table(execution: Execution) -> Iterator[None]:
 
 class _Table:
     def __init__(self, execution: Execution) -> None:
-        left = execution.remaining()
-        self._watches = [
-            Watch(spec, execution.run_dir(spec), None if spec in left else execution.record(spec))
-            for spec in execution.experiment.runs()
-        ]
+        self._watches = watches_of(execution)
         self._artifact = Artifact("table", key_of(execution.experiment.name, "trainings"))
 
     def show(self, client: SyncPrefectClient) -> None:

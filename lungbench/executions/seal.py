@@ -2,10 +2,12 @@
 
 They stand in `SHA256SUMS`, which `sha256sum --check` reads as well. A comment at its end is the
 hash of the lines above it. Who owns the execution takes a file's line out before writing the file
-and puts it back afterwards, so that a line never belongs to an earlier content.
+and puts it back afterwards, so that a line never belongs to an earlier content. Of its threads, one
+at a time changes the list.
 """
 
 import hashlib
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ from lungbench.files import sha256_of, write_atomically
 SEAL_FILE = "SHA256SUMS"
 
 _COMMENT = "# sha256 of the lines above: "
+_changing = threading.Lock()
 
 
 class BrokenSeal(LungbenchError):
@@ -49,7 +52,8 @@ def seal(folder: Path, names: Iterable[str]) -> None:
         OSError: The list can't be written, or a file can't be read.
     """
     files = {name: sha256_of(folder / name) for name in names if (folder / name).is_file()}
-    _write(folder, _present(folder) | files)
+    with _changing:
+        _write(folder, _present(folder) | files)
 
 
 def unseal(folder: Path, names: Iterable[str]) -> None:
@@ -58,13 +62,14 @@ def unseal(folder: Path, names: Iterable[str]) -> None:
     Raises:
         OSError: The folder can't be written.
     """
-    present, leaving = _present(folder), set(names)
-    if not leaving & present.keys():
-        return
-    try:
-        _write(folder, {name: each for name, each in present.items() if name not in leaving})
-    except OSError:  # a full disk; no list is better than one that doesn't fit
-        (folder / SEAL_FILE).unlink()
+    with _changing:
+        present, leaving = _present(folder), set(names)
+        if not leaving & present.keys():
+            return
+        try:
+            _write(folder, {name: each for name, each in present.items() if name not in leaving})
+        except OSError:  # a full disk; no list is better than one that doesn't fit
+            (folder / SEAL_FILE).unlink()
 
 
 def _present(folder: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ the names of the fields of `lungbench.record.Resources` that they fill.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,14 +72,17 @@ class Bystander:
     of the children that it sees.
 
     Args:
+        trainings: Tells which children of this process train: other load, and not its own.
         root: Where /proc and /sys are.
     """
 
-    def __init__(self, *, root: Path = Path("/")) -> None:
-        self._root = root
+    def __init__(
+        self, *, trainings: Callable[[], Collection[int]] = tuple, root: Path = Path("/")
+    ) -> None:
+        self._root, self._trainings = root, trainings
         self._started = time.monotonic()
         self._own_s = time.process_time()
-        self._children_s = dict(_children_s())
+        self._children_s = dict(_children_s(trainings()))
         self._throttled = cpu_throttling(root)
 
     def stop(self) -> During:
@@ -87,7 +90,7 @@ class Bystander:
         elapsed_s = time.monotonic() - self._started
         if elapsed_s <= 0:
             return During()
-        children = dict(_children_s())
+        children = dict(_children_s(self._trainings()))
         gained_s = sum(cpu_s - self._children_s.get(each, 0.0) for each, cpu_s in children.items())
         throttled = _gained(self._throttled, cpu_throttling(self._root))
         return During(
@@ -98,11 +101,23 @@ class Bystander:
         )
 
 
-def _children_s() -> Iterator[tuple[psutil.Process, float]]:
-    """Yield the CPU time of each living process below this one, with what it waited for."""
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            yield process, sum(process.cpu_times()[:4])
+def _children_s(without: Collection[int]) -> Iterator[tuple[psutil.Process, float]]:
+    """Yield the CPU time of each living process below this one, with what it waited for.
+
+    Args:
+        without: Children that are left out, with all below them.
+    """
+    for child in psutil.Process().children():
+        if child.pid not in without:
+            for process in (child, *_below(child)):
+                with suppress(psutil.Error):
+                    yield process, sum(process.cpu_times()[:4])
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        return process.children(recursive=True)
+    return []
 
 
 def _other_load_percent(seconds: float, pause: Callable[[float], object]) -> float | None:

@@ -28,6 +28,14 @@ _NOT_INHERITED = (
 )
 
 
+_living: set[int] = set()
+
+
+def trainings_here() -> frozenset[int]:
+    """Return the processes that train for this one."""
+    return frozenset(_living)
+
+
 class Child:
     """One process that trains, its output in `log.txt`.
 
@@ -67,6 +75,8 @@ class Child:
         except BaseException:
             os.close(self._lifeline)
             raise
+        else:
+            _living.add(self.pid)
         finally:
             os.close(read_end)
 
@@ -110,6 +120,7 @@ class Child:
     def close(self) -> None:
         """Let go of the lifeline; a child that still runs then exits."""
         os.close(self._lifeline)
+        _living.discard(self.pid)
 
 
 def _sleep_until_end(process: "subprocess.Popen[bytes]", seconds: float) -> None:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lungbench.device import Device
 from lungbench.experiment import RunSpec
 from lungbench.files import write_atomically
 from lungbench.host import pick_cpus, unavailable
@@ -28,8 +27,9 @@ from lungbench.resources.disturbance import Bystander, look_around
 from lungbench.resources.sampler import Sampler
 from lungbench.run import outcome
 from lungbench.run.attempt import completed, forget_checkpoint, made_ready, recorded
-from lungbench.run.child import COMMAND, Child
+from lungbench.run.child import COMMAND, Child, trainings_here
 from lungbench.run.lock import Neighbours, Stopped, host_lock
+from lungbench.run.turns import gpu_indices, owned_devices
 from lungbench.run.verdict import Memory, verdict
 from lungbench.run.watch import Ended, watched
 from lungbench.settings import MeasureSettings
@@ -119,14 +119,8 @@ def _missing(spec: RunSpec, host: Host) -> Reason | None:
 
 
 def _own_devices(attempt: _Attempt) -> tuple[str, ...]:
-    """Name the devices that a training owns alone; none where it owns the host."""
-    device, around = attempt.spec.device, attempt.around
-    if around.measure.exclusive == "host":
-        return ()
-    if device.kind == "cpu":
-        return ("cpu",)
-    chosen = _gpus(device, around.host)
-    return tuple(gpu.uuid or f"gpu.{gpu.index}" for gpu in around.host.gpus if gpu.index in chosen)
+    around = attempt.around
+    return owned_devices(attempt.spec.device, around.measure.exclusive, around.host)
 
 
 def _trained(attempt: _Attempt, locks: Sequence[int]) -> RunRecord:
@@ -166,8 +160,9 @@ def _life(attempt: _Attempt, locks: Sequence[int]) -> _Life:
     """Run the child from start to end, sampled from outside."""
     spec, run_dir, around = attempt.spec, attempt.run_dir, attempt.around
     threads, neighbours = spec.device.threads, Neighbours(_own_devices(attempt))
-    gpus = _gpus(spec.device, around.host)
-    before, bystander = look_around(gpus, pause=around.stop.wait), Bystander()
+    gpus = gpu_indices(spec.device, around.host)
+    before = look_around(gpus, pause=around.stop.wait)
+    bystander = Bystander(trainings=trainings_here)
     killed_before = kernel_kills()
     child = Child(
         run_dir,
@@ -197,13 +192,6 @@ def _life(attempt: _Attempt, locks: Sequence[int]) -> _Life:
     disturbed["trainings_beside"] = neighbours.count()
     resources = resources.model_copy(update=disturbed)
     return _Life(wall_s, resources, ended, kernel_killed=kernel_kills() > killed_before)
-
-
-def _gpus(device: Device, host: Host) -> tuple[int, ...]:
-    """Return the NVML indices of the GPUs that a run trains on."""
-    if device.is_all_gpus:
-        return tuple(gpu.index for gpu in host.gpus)
-    return () if device.index is None else (device.index,)
 
 
 def _note(run_dir: Path, sampler: Sampler) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from lungbench.executions.execution import SUMMARY_FILE
 from lungbench.files import write_atomically
 from lungbench.frozen import Frozen
@@ -55,6 +57,14 @@ def write_summary(results: Path) -> Summary:
     summary = summarise([load(results)])
     write_atomically(results / SUMMARY_FILE, summary.model_dump_json(indent=2) + "\n")
     return summary
+
+
+def read_summary(results: Path) -> Summary | None:
+    """Return what an execution's `summary.json` says; None where none is there that can be read."""
+    try:
+        return Summary.model_validate_json((results / SUMMARY_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def summarise(executions: Sequence[Results]) -> Summary:

@@ -8,11 +8,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
+    "cancelling",
     "epoch",
     "parent_memory",
     "pipeline",
     "preparation",
     "sampling",
+    "scale",
     "startup",
     "suite",
 )

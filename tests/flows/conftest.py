@@ -1,18 +1,20 @@
 """What the tests of the command line and the flow share: a folder of X-rays, a Prefect server."""
 
 import os
-import socket
-import subprocess
+import shutil
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from lungbench.data.synthetic import synthesize
 
+sys.path.append(str(Path(__file__).parent))  # tests are no package; what they share lies here
+
+from prefect_server import Server
+
+ROOT = Path(__file__).parents[2]
 TINY = """
 name = "tiny"
 [data]
@@ -30,10 +32,12 @@ devices = {devices}
 
 STAND_IN = Path(__file__).with_name("stand_in_child.py")
 # The command line with a stand-in for the training child. A report takes seconds and is tested
-# elsewhere, so it is left out as well.
+# elsewhere, so it is left out as well, and so is a second's look at a host that seems busy.
 WITH_STAND_IN = f"""
 import sys, types
+from lungbench.resources import disturbance
 from lungbench.run import child
+disturbance._LOOK_S = 0.01
 child.COMMAND = (sys.executable, {str(STAND_IN)!r})
 def render(folders, page, redact=False, pictures=True):
     page.write_text("a report")
@@ -69,6 +73,26 @@ def experiment_file(tmp_path: Path, xrays: Path) -> Path:
     return file
 
 
+@pytest.fixture(scope="module")
+def lab_folder(tmp_path_factory: pytest.TempPathFactory, xrays: Path) -> Path:
+    """A lab's folder: what is deployed, and an experiment that trains in seconds, once."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copy(ROOT / "prefect.yaml", folder)
+    (folder / "tiny.toml").write_text(TINY.format(source=xrays, devices='["cpu"]'))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables for a lab's processes, which share nothing with the user's own."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")}
+    return inherited | {
+        "PREFECT_HOME": str(tmp_path_factory.mktemp("home")),
+        "LUNGBENCH_LOCKS": str(tmp_path_factory.mktemp("locks")),
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+    }
+
+
 @pytest.fixture(scope="session")
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home of Prefect's own, apart from the user's."""
@@ -89,36 +113,9 @@ def environment(tmp_path: Path, prefect_home: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prefect server on this machine, for the whole session."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    home = tmp_path_factory.mktemp("server")
-    settings = {
-        "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            command, env=os.environ | settings, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-        )
+    server = Server(tmp_path_factory.mktemp("server"))
     try:
-        url = f"http://127.0.0.1:{port}/api"
-        _wait_until_healthy(url, server)
-        yield url
+        server.start()
+        yield server.api
     finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait_until_healthy(url: str, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the server ended"
-        try:
-            if httpx.get(f"{url}/health", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.3)
-    raise TimeoutError("the server did not become healthy")
+        server.stop()

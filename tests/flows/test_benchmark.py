@@ -60,6 +60,17 @@ def artifacts(api: str, flow_run: Any) -> list[Any]:
     return list(ask(api, "artifacts/filter", flow_runs={"id": {"any_": [flow_run["id"]]}}))
 
 
+def test_work_pools_are_imported_by_experiments_that_name_hosts_alone() -> None:
+    program = (
+        "import sys, flows.scheduled; ours = ('flows.pool', 'lungbench.delivery')\n"
+        "print([name for name in sys.modules if name.startswith(ours)])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=200
+    )
+    assert ended.stdout == "[]\n"
+
+
 def test_with_a_server_every_training_is_a_task_and_every_epoch_an_artifacts_update(
     prefect_api: str, experiment_file: Path, environment: Environment, tmp_path: Path
 ) -> None:
@@ -169,23 +180,36 @@ def test_stopping_the_flow_ends_its_training_and_keeps_the_record(
 
 
 def test_two_commands_at_once_take_turns(
-    experiment_file: Path, environment: Environment, tmp_path: Path
+    lungbench_with_stand_in: list[str],
+    experiment_file: Path,
+    environment: Environment,
+    tmp_path: Path,
 ) -> None:
-    arguments = [str(experiment_file), "--no-prefect", "--set", 'matrix.devices=["cpu"]']
-    both = [
-        subprocess.Popen(
-            [*COMMAND, *arguments, "--results", name],
-            env=environment,
-            cwd=tmp_path,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-        )
-        for name in ("one", "two")
-    ]
-    errors = [process.communicate(timeout=300)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
-    assert sum("waiting for this host, held by cnn10 on cpu #1" in each for each in errors) == 1
+    waits = tmp_path / "waits"
+    waits.touch()
+    arguments = ["run", str(experiment_file), "--no-prefect", "--set", 'matrix.devices=["cpu"]']
+    both, logs = [], [tmp_path / "one.txt", tmp_path / "two.txt"]
+    for log in logs:
+        with log.open("w") as err:
+            command = [*lungbench_with_stand_in, *arguments, "--results", log.stem]
+            both.append(
+                subprocess.Popen(
+                    command,
+                    env=environment | {"STAND_IN_WAITS": str(waits)},
+                    cwd=tmp_path,
+                    stderr=err,
+                    stdout=subprocess.DEVNULL,
+                )
+            )
+    words = "waiting for this host, held by cnn10 on cpu #1"
+    try:
+        wait_for(lambda: any(words in log.read_text() for log in logs))
+    finally:
+        waits.unlink()
+        codes = [process.wait(300) for process in both]
+    errors = [log.read_text() for log in logs]
+    assert codes == [0, 0], errors
+    assert sum(words in each for each in errors) == 1
     [one], [two] = records(tmp_path / "one"), records(tmp_path / "two")
     first, second = sorted((trained(one, tmp_path), trained(two, tmp_path)))
     assert first[1] <= second[0]

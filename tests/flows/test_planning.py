@@ -63,12 +63,12 @@ def test_every_kind_of_training_is_probed_once(tmp_path: Path) -> None:
 
 def test_the_table_labels_what_a_probe_estimated(tmp_path: Path) -> None:
     asked = experiment(pipelines=["cached", "paper"])
-    text = as_table(with_probes(planned(asked, tmp_path), asked, Prober(Probed(TIMES))))
+    text = as_table(with_probes(planned(asked, tmp_path), asked, Prober(Probed(TIMES))), asked)
     cached, paper, *_ = text.splitlines()[1:]
     assert "by a probe)" in cached
     assert "the files are read in every epoch" in paper
     assert "from 3 steps on random images" in text.splitlines()[-1]
-    assert "probe" not in as_table(planned(asked, tmp_path))
+    assert "probe" not in as_table(planned(asked, tmp_path), asked)
 
 
 def test_an_absent_device_is_said_and_not_probed(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
-"""Cancel and retry by a real server and a real worker; the training child is a stand-in."""
+"""Cancel, retry and wait one's turn, by a real server and worker; the child is a stand-in."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +35,6 @@ def publish(folder):
 sys.modules["reports.publish"] = types.SimpleNamespace(publish=publish)
 """
 
-TINY = """
-name = "tiny"
-[data]
-source = "{xrays}"
-image_size = 32
-[train]
-epochs = 2
-batch_size = 8
-weights = "none"
-[matrix]
-models = ["cnn10"]
-devices = ["cpu"]
-repeats = 2
-"""
-
 
 class Lab:
     """A folder in which a worker runs what a server is asked for."""
@@ -75,6 +60,12 @@ class Lab:
         """Ask for a flow run; return its id when its first training waits after an epoch."""
         self.waits.touch()
         before = len(executions(self.folder / "results"))
+        run = self.order()
+        wait_for(lambda: len(self.executions) > before and self.epochs())
+        return run
+
+    def order(self) -> str:
+        """Ask for a flow run; return its id."""
         found = self.ask("deployments/filter")
         deployment = next(each for each in found if each["name"] == "nightly-quick")
         run = self.ask(
@@ -82,7 +73,6 @@ class Lab:
             parameters={"file": "tiny.toml"},
             state={"type": "SCHEDULED"},
         )
-        wait_for(lambda: len(self.executions) > before and self.epochs())
         return str(run["id"])
 
     @property
@@ -101,7 +91,10 @@ class Lab:
         ]
 
     def state(self, flow_run: str) -> str:
-        return str(httpx.get(f"{self.api}/flow_runs/{flow_run}", timeout=20).json()["state_type"])
+        return str(self.read(flow_run)["state_type"])
+
+    def read(self, flow_run: str) -> Any:
+        return httpx.get(f"{self.api}/flow_runs/{flow_run}", timeout=20).json()
 
     def statuses(self) -> list[str]:
         return [read_record(folder).status for folder in run_folders(self.executions[-1])]
@@ -115,25 +108,28 @@ def wait_for(condition: Callable[[], Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, xrays: Path, prefect_api: str) -> Iterator[Lab]:
+def lab(
+    tmp_path_factory: pytest.TempPathFactory,
+    lab_folder: Path,
+    lab_environment: dict[str, str],
+    prefect_api: str,
+) -> Iterator[Lab]:
     """A lab whose worker waits for runs."""
-    folder, start = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("start")
+    folder, start = lab_folder, tmp_path_factory.mktemp("start")
     (start / "sitecustomize.py").write_text(AT_START)
-    (folder / "tiny.toml").write_text(TINY.format(xrays=xrays))
-    shutil.copy(ROOT / "prefect.yaml", folder)
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")}
-    environment = inherited | {
+    with (folder / "tiny.toml").open("a") as experiment:
+        experiment.write("repeats = 2\n")
+    environment = lab_environment | {
         "PWD": str(folder),
-        "PREFECT_HOME": str(tmp_path_factory.mktemp("home")),
-        "LUNGBENCH_LOCKS": str(tmp_path_factory.mktemp("locks")),
         "PREFECT_API_URL": prefect_api,
-        "PREFECT_WORKER_QUERY_SECONDS": "2",
         "STAND_IN_WAITS": str(folder / "waits"),
     }
     found = Lab(folder, prefect_api, environment)
     found.prefect("work-pool", "create", "lungbench", "--type", "process", "--overwrite")
     found.prefect("--no-prompt", "deploy", "--all")
-    path = os.pathsep.join(filter(None, (str(start), inherited.get("PYTHONPATH"))))
+    limit = [sys.executable, "-m", "flows.queues"]
+    subprocess.run(limit, env=environment, cwd=ROOT, check=True, timeout=100)
+    path = os.pathsep.join(filter(None, (str(start), environment.get("PYTHONPATH"))))
     with (folder / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "prefect", "worker", "start", "--pool", "lungbench"],
@@ -182,6 +178,19 @@ def test_a_retry_after_a_kill_records_what_was_lost_and_goes_on(lab: Lab) -> Non
     wait_for(lambda: lab.state(flow_run) == "COMPLETED")
     assert lab.executions == before
     assert lab.statuses() == ["completed"] * 2
+
+
+def test_a_run_that_becomes_due_meanwhile_waits_its_turn_without_a_slot_to_renew(lab: Lab) -> None:
+    first = lab.begin()
+    second = lab.order()
+    time.sleep(8)  # four times the worker asks what to begin
+    assert lab.state(second) == "SCHEDULED"
+    assert lab.read(first)["state"]["state_details"]["deployment_concurrency_lease_id"] is None
+    lab.waits.unlink()
+    wait_for(lambda: lab.state(second) == "COMPLETED")
+    assert lab.state(first) == "COMPLETED"
+    ended, began = lab.read(first)["end_time"], lab.read(second)["start_time"]
+    assert datetime.fromisoformat(ended) <= datetime.fromisoformat(began)
 
 
 def test_a_retry_of_a_changed_experiment_begins_anew(lab: Lab) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ def folder(tmp_path: Path) -> Path:
 def test_every_file_is_listed_with_its_hash(folder: Path) -> None:
     expected = {name: hashlib.sha256(name.encode()).hexdigest() for name in NAMES}
     assert read_seal(folder) == expected
+
+
+def test_threads_that_end_at_once_are_all_listed(tmp_path: Path) -> None:
+    names = [f"{number}.json" for number in range(200)]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: seal(tmp_path, [name]), names))
+    assert set(read_seal(tmp_path)) == set(names)
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs coreutils")

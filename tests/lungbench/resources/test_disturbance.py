@@ -15,7 +15,7 @@ import pytest
 
 from lungbench.record import Resources
 from lungbench.resources import nvml
-from lungbench.resources.disturbance import Before, Bystander, During, look_around
+from lungbench.resources.disturbance import Before, Bystander, During, _children_s, look_around
 
 BUSY = "while True: pass"
 CPU_STAT = "nr_periods 90\nnr_throttled {periods}\nthrottled_usec {microseconds}\n"
@@ -163,8 +163,21 @@ def test_a_child_that_was_there_before_counts_only_what_it_took_since(
 
 
 def test_without_other_children_there_is_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lungbench.resources.disturbance._children_s", lambda: iter(()))
+    monkeypatch.setattr("lungbench.resources.disturbance._children_s", lambda _: iter(()))
     assert Bystander().stop().server_percent is None
+
+
+def test_a_training_beside_and_all_below_it_is_no_cost_of_this_tool(start: Start) -> None:
+    training = start(f"import subprocess, sys; subprocess.call([sys.executable, '-c', {BUSY!r}])")
+    beside = psutil.Process(training.pid)
+    while not beside.children():
+        time.sleep(0.01)
+    [below] = beside.children()
+    try:
+        assert {beside, below} <= dict(_children_s(())).keys()
+        assert not {beside, below} & dict(_children_s({training.pid})).keys()
+    finally:
+        below.kill()
 
 
 def test_what_a_quota_held_back_is_the_gain_of_the_groups_clocks(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from lungbench.errors import LungbenchError
-from reports.summaries.summary import write_summary
+from lungbench.executions.execution import SUMMARY_FILE
+from reports.summaries.summary import read_summary, write_summary
 
 
 def test_a_summary_has_a_cell_for_every_model_and_device(lab: Any) -> None:
@@ -75,6 +76,19 @@ def test_guards_stay_short_with_many_runs(lab: Any) -> None:
     many = write_summary(lab.execution("20261123T090000Z", repeats=2, samples=False))
     sizes = [sum(len(guard.model_dump_json()) for guard in each.guards) for each in (few, many)]
     assert max(sizes) < 1.2 * min(sizes)  # six times the runs
+
+
+def test_a_summary_is_read_as_it_was_written(lab: Any) -> None:
+    folder = lab.execution(models=("cnn10",))
+    written = write_summary(folder)
+    assert read_summary(folder) == written
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"schema_version": 2}'])
+def test_a_summary_that_is_absent_or_damaged_is_none(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / SUMMARY_FILE).write_text(text)
+    assert read_summary(tmp_path) is None
 
 
 def test_no_summary_is_written_where_there_is_no_execution(tmp_path: Path) -> None:
