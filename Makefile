@@ -4,6 +4,10 @@ BIN := .venv/bin
 READY := .venv/.installed
 # A folder with one sub-folder per class, e.g. make bench XRAYS=../xrays; without it, drawn X-rays.
 XRAYS ?=
+# How many test files run at once: one more than processors, since many of them wait.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Where this is set, each of the hundreds of Pythons that tests start compiles lungbench anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test lint bench faults serve setup clean
 
@@ -11,7 +15,7 @@ run: $(READY)  ## benchmark the embedded data on this machine and write a report
 	$(BIN)/lungbench run experiments/quick.toml
 
 test: $(READY)  ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --no-loadscope-reorder
 
 lint: $(READY)  ## check style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -27,10 +31,13 @@ bench: $(READY)  ## measure lungbench against its peers, in a short form (docs/p
 	$(BIN)/python -m benchmarks.preparation --rounds 1 --sizes 300 1000
 	$(BIN)/python -m benchmarks.parent_memory --rounds 20
 	$(BIN)/python -m benchmarks.suite --rounds 1 --runs 1 --sides plain embedded
+	$(BIN)/python -m benchmarks.cancelling --rounds 2 --seconds 10 --every 0.1
+	$(BIN)/python -m benchmarks.scale --cells 10 --flow-runs 2 --trainings 2
 
 faults: $(READY)  ## do every harm that a benchmark must survive, for an hour (docs/reliability.md)
 	FAULTS=long FAULTS_OUT=build/faults $(BIN)/python -m pytest tests/faults \
-		tests/lungbench/training/test_resume.py tests/flows/test_pools.py -q -o timeout=3600
+		tests/lungbench/training/test_resume.py tests/flows/test_pools.py \
+		tests/flows/test_postgres.py -q -o timeout=3600
 
 serve: $(READY)  ## start a Prefect server and a worker here: schedules, the UI (docs/lab-server.md)
 	$(BIN)/lungbench serve

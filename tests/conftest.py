@@ -1,16 +1,20 @@
-"""What tests of several rooms share: a stand-in for `pynvml`, and a store that speaks S3.
+"""What tests of several rooms share: workers, a stand-in for `pynvml`, a store that speaks S3.
 
 The stand-in can be told what to answer and how to fail. The exceptions and constants are pynvml's
 own; only what would ask the driver is replaced. It is no GPU: tests with it show how answers are
 read, not that a driver gives them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pynvml
 import pytest
+from filelock import FileLock
+
+TOLD: dict[str, list[str]] = {}
 
 MIB = 2**20
 
@@ -89,6 +93,58 @@ class StandIn:
     def _maybe_fail(self, name: str) -> None:
         if name in self.failing:
             raise self.failing[name]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker whole files, so that what the tests of one share is made once.
+
+    The faults are one file here: their table is counted in one process, and their stories run
+    beside all of them.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "tests/faults" if file.startswith("tests/faults/") else file
+
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker has to say at the end, by its heading."""
+    TOLD.update(getattr(node, "workeroutput", {}).get("told", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for heading, lines in TOLD.items():
+        terminalreporter.section(heading)
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> MadeOnce:
+    """Fill a folder once for all workers; whoever asks for it first does it."""
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if hasattr(request.config, "workerinput") else base
+
+    def made(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, done = root / "once" / name, root / "once" / f"{name}.done"
+        done.parent.mkdir(exist_ok=True)
+        with FileLock(done.with_suffix(".lock")):
+            if not done.exists():
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return made
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from fault_suite import Suite
 from fault_tally import Fault, Tally
 
 TALLY = Tally()
+HEADING = "faults: tried and survived"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -220,11 +221,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="in the long form only"))
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave the table; a worker gives it to the process that prints."""
+    if not TALLY.touched:
+        return
+    if folder := os.environ.get("FAULTS_OUT"):
+        TALLY.write(Path(folder))
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["told"] = {HEADING: list(TALLY.lines())}
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not TALLY.touched:
         return
-    terminalreporter.section("faults: tried and survived")
+    terminalreporter.section(HEADING)
     for line in TALLY.lines():
         terminalreporter.write_line(line)
-    if folder := os.environ.get("FAULTS_OUT"):
-        TALLY.write(Path(folder))

@@ -11,6 +11,7 @@ from PIL import Image
 from lungbench.data.dataset import DATA_FILE, LABELS_FILE, PIXELS_FILE, PreparedData
 from lungbench.experiment import Experiment, Matrix, RunSpec
 from lungbench.host import describe_host
+from lungbench.record import Host
 from lungbench.run.launch import Surroundings
 from lungbench.settings import TrainSettings
 
@@ -82,10 +83,19 @@ def _written_data(folder: Path, size: int = SIZE) -> PreparedData:
     return prepared
 
 
+@pytest.fixture(scope="session")
+def host() -> Host:
+    """This machine."""
+    return describe_host(gpus=False)
+
+
 @pytest.fixture
-def surroundings(tmp_path: Path, data: PreparedData) -> Callable[..., Surroundings]:
+def surroundings(
+    tmp_path: Path, data: PreparedData, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Surroundings]:
     """Make what a launch stands in; `script` replaces the training child."""
-    host = describe_host(gpus=False)
+    # Where others test beside it the host is busy, and each launch would look at it for a second.
+    monkeypatch.setattr("lungbench.resources.disturbance._LOOK_S", 0.01)
 
     def make(script: str | None = None, **parts: object) -> Surroundings:
         if script is not None:

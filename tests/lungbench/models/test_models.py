@@ -1,6 +1,7 @@
 """The networks as built: the paper's counts, any number of classes, real weights files."""
 
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,13 @@ TRANSFER = [name for name in model_names() if MODELS[name].pretrained]
 @cache
 def build(name: str, size: int = 96, classes: int = 3, weights: str = "none") -> Any:
     return build_network(name, image_size=size, classes=classes, weights=weights)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built_for_this_file() -> Iterator[None]:
+    """Let go of more than a gigabyte of networks when their tests are done."""
+    yield
+    build.cache_clear()
 
 
 def neurons(network: Any, kind: type) -> list[int]:

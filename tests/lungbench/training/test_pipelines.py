@@ -79,6 +79,7 @@ def test_what_trains_and_what_diagnoses_are_one_network(
 
 # Keras's own legacy code reaches scipy under an old name.
 @pytest.mark.filterwarnings("ignore:Please import `affine_transform`:DeprecationWarning")
+@pytest.mark.usefixtures("measured_briefly")
 def test_a_training_computes_what_a_plain_loop_computes(
     spec: RunSpec, data: PreparedData, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -51,15 +52,30 @@ class Trained:
         return [[epoch[name] for name in names] for epoch in self.epochs]
 
 
-def train(run_dir: Path, spec: RunSpec, replicas: int, *words: str) -> Trained:
-    """Train in a process of its own."""
-    run_dir.mkdir(exist_ok=True)
-    job = Job(spec=spec, data=run_dir.parent / "data.json")
-    (run_dir / JOB_FILE).write_text(job.model_dump_json())
-    command = [sys.executable, str(PROGRAM), str(run_dir), str(replicas), *words]
+@dataclass(frozen=True)
+class Run:
+    """What to train, on how many replicas; the words are those of the program."""
+
+    run_dir: Path
+    spec: RunSpec
+    replicas: int
+    words: tuple[str, ...] = ()
+
+
+def train(*runs: Run) -> list[Trained]:
+    """Train one after the other in a process of their own."""
+    for run in runs:
+        run.run_dir.mkdir(exist_ok=True)
+        job = Job(spec=run.spec, data=run.run_dir.parent / "data.json")
+        (run.run_dir / JOB_FILE).write_text(job.model_dump_json())
+    asked = [
+        {"run_dir": str(run.run_dir), "replicas": run.replicas, "words": run.words} for run in runs
+    ]
+    command = [sys.executable, str(PROGRAM), json.dumps(asked)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    return Trained(run_dir, json.loads(ended.stdout.splitlines()[-1]))
+    said = json.loads(ended.stdout.splitlines()[-1])
+    return [Trained(run.run_dir, each) for run, each in zip(runs, said, strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +85,39 @@ def shared(spec: RunSpec) -> RunSpec:
 
 
 @pytest.fixture(scope="module")
-def both(
-    shared: RunSpec, make_data: MakeData, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Trained, Trained]:
-    """The same training without dropout on one device and on two."""
+def once(shared: RunSpec) -> RunSpec:
+    """An epoch of three batches."""
+    return shared.model_copy(update={"epochs": 1, "batch_size": 4})
+
+
+@pytest.fixture(scope="module")
+def trained(
+    shared: RunSpec, once: RunSpec, make_data: MakeData, tmp_path_factory: pytest.TempPathFactory
+) -> list[Trained]:
+    """Four trainings: without dropout on one device and on two, with it whole and stopped."""
     folder = tmp_path_factory.mktemp("replicas")
     make_data(folder)
-    return train(folder / "one", shared, 1), train(folder / "two", shared, 2)
+    return train(
+        Run(folder / "one", shared, 1),
+        Run(folder / "two", shared, 2),
+        Run(folder / "whole", once, 2, ("dropout",)),
+        Run(folder / "stopped", once, 2, ("dropout", "stop")),
+    )
+
+
+@pytest.fixture(scope="module")
+def both(trained: list[Trained]) -> tuple[Trained, Trained]:
+    """The same training without dropout on one device and on two."""
+    one, two, *_ = trained
+    return one, two
+
+
+@pytest.fixture
+def stopped(trained: list[Trained], make_data: MakeData, tmp_path: Path) -> Trained:
+    """A copy of the training that was stopped in its second step."""
+    *_, original = trained
+    make_data(tmp_path)
+    return Trained(copytree(original.run_dir, tmp_path / "stopped"), original.said)
 
 
 @pytest.mark.slow
@@ -136,15 +178,12 @@ def test_the_training_says_how_many_it_saw(both: tuple[Trained, Trained]) -> Non
 
 @pytest.mark.slow
 def test_a_training_on_two_replicas_that_was_stopped_goes_on_as_if_it_had_not_been(
-    shared: RunSpec, make_data: MakeData, tmp_path: Path
+    once: RunSpec, trained: list[Trained], stopped: Trained
 ) -> None:
-    make_data(tmp_path)
-    once = shared.model_copy(update={"epochs": 1, "batch_size": 4})
-    whole = train(tmp_path / "whole", once, 2, "dropout")
-    stopped = train(tmp_path / "parts", once, 2, "dropout", "stop")
+    _, _, whole, _ = trained
     assert stopped.said["training"]["stopped"]
     assert stopped.epochs == []
-    resumed = train(tmp_path / "parts", once, 2, "dropout")
+    [resumed] = train(Run(stopped.run_dir, once, 2, ("dropout",)))
     assert len(resumed.epochs) == 1
     np.testing.assert_allclose(resumed.measured("loss"), whole.measured("loss"), rtol=1e-5)
     first, second = whole.said["seeds"][0]
@@ -155,12 +194,10 @@ def test_a_training_on_two_replicas_that_was_stopped_goes_on_as_if_it_had_not_be
 
 @pytest.mark.slow
 def test_a_training_that_goes_on_with_another_number_of_gpus_is_not_called_exact(
-    shared: RunSpec, make_data: MakeData, tmp_path: Path
+    once: RunSpec, stopped: Trained
 ) -> None:
-    make_data(tmp_path)
-    once = shared.model_copy(update={"epochs": 1, "batch_size": 4})
-    train(tmp_path / "parts", once, 2, "stop")
-    resumed = train(tmp_path / "parts", once, 1).said["training"]["resumption"]
+    [again] = train(Run(stopped.run_dir, once, 1, ("dropout",)))
+    resumed = again.said["training"]["resumption"]
     assert not resumed["exact"]
     assert resumed["differences"] == ["device: 2 gpu, now 1 gpu"]
 

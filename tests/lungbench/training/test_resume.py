@@ -1,30 +1,33 @@
 """A training that was stopped and goes on, against the one that was not, to the last bit."""
 
+import io
 import os
 import time
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import h5py
 import psutil
 import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-keras = pytest.importorskip("keras")
+pytest.importorskip("keras")
 
-from lungbench.data.dataset import DATA_FILE, PreparedData  # noqa: E402
-from lungbench.environment import environment  # noqa: E402
-from lungbench.experiment import RunSpec  # noqa: E402
-from lungbench.host import describe_host  # noqa: E402
-from lungbench.job import MODEL_FILE, PREDICTIONS_FILE, Job, Training  # noqa: E402
-from lungbench.models import MODELS, model_names  # noqa: E402
-from lungbench.run.launch import Surroundings, launch  # noqa: E402
-from lungbench.run.outcome import read_epochs  # noqa: E402
-from lungbench.training import fit  # noqa: E402 - after the backend is fixed
-from lungbench.training.checkpoint import CHECKPOINT_FILE, read_checkpoint, write_checkpoint  # noqa: E402
-from lungbench.training.keeper import Keeper  # noqa: E402
+from lungbench.data.dataset import DATA_FILE, PreparedData
+from lungbench.environment import environment
+from lungbench.experiment import RunSpec
+from lungbench.host import describe_host
+from lungbench.job import MODEL_FILE, PREDICTIONS_FILE, Job, Training
+from lungbench.models import MODELS, model_names
+from lungbench.run.launch import Surroundings, launch
+from lungbench.run.outcome import read_epochs
+from lungbench.training import fit
+from lungbench.training.checkpoint import CHECKPOINT_FILE, read_checkpoint, write_checkpoint
+from lungbench.training.keeper import Keeper
 
 pytestmark = pytest.mark.slow
 
@@ -37,15 +40,29 @@ def trained(spec: RunSpec, folder: Path, run_dir: Path) -> Training:
     )
 
 
-def outcome(run_dir: Path) -> tuple[list[bytes], bytes, list[Any]]:
+def outcome(run_dir: Path) -> tuple[dict[str, bytes], bytes, list[Any]]:
     """What a training computed: weights, predictions, history."""
-    model = keras.saving.load_model(run_dir / MODEL_FILE, compile=False)
     history = [
         (each.epoch, each.loss, each.accuracy, each.val_loss, each.val_accuracy)
         for each in read_epochs(run_dir)
     ]
-    weights = [np.asarray(weight).tobytes() for weight in model.weights]
-    return weights, (run_dir / PREDICTIONS_FILE).read_bytes(), history
+    return weights(run_dir / MODEL_FILE), (run_dir / PREDICTIONS_FILE).read_bytes(), history
+
+
+def weights(model: Path) -> dict[str, bytes]:
+    """Read every weight of a saved network by its place in it."""
+    found: dict[str, bytes] = {}
+
+    def keep(place: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[place] = item[()].tobytes()
+
+    with zipfile.ZipFile(model) as archive:
+        content = io.BytesIO(archive.read("model.weights.h5"))
+    with h5py.File(content) as file:
+        file.visititems(keep)
+    assert found
+    return found
 
 
 def stopped_and_resumed(
@@ -70,34 +87,59 @@ def stopped_and_resumed(
     return trained(spec, folder, run_dir)
 
 
+@pytest.fixture(scope="module")
+def whole(
+    spec: RunSpec,
+    make_data: Callable[..., PreparedData],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Path]:
+    """Return what a training leaves that nobody stopped; each pipeline trains once."""
+
+    @cache
+    def whole(pipeline: str) -> Path:
+        folder = tmp_path_factory.mktemp("whole")
+        make_data(folder)
+        run = spec.model_copy(update={"pipeline": pipeline})
+        assert not trained(run, folder, folder / "run").stopped
+        return folder / "run"
+
+    return whole
+
+
 # Keras's own legacy code reaches scipy under an old name.
 @pytest.mark.filterwarnings("ignore:Please import `affine_transform`:DeprecationWarning")
+@pytest.mark.usefixtures("measured_briefly")
 @pytest.mark.parametrize("pipeline", ["cached", "paper"])
 @pytest.mark.parametrize("steps", [1, 3, 5])
 def test_a_stopped_training_goes_on_as_if_it_had_not(
     spec: RunSpec,
     data: PreparedData,
+    whole: Callable[[str], Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     steps: int,
     pipeline: str,
 ) -> None:
+    expected = outcome(whole(pipeline))
     spec = spec.model_copy(update={"pipeline": pipeline})
-    whole = trained(spec, tmp_path, tmp_path / "whole")
-    assert not whole.stopped
     resumed = stopped_and_resumed(spec, tmp_path, tmp_path / "stopped", monkeypatch, steps)
     assert resumed.resumption is not None
     assert (resumed.resumption.attempts, resumed.resumption.exact) == (2, True)
-    assert outcome(tmp_path / "stopped") == outcome(tmp_path / "whole")
+    assert outcome(tmp_path / "stopped") == expected
 
 
+@pytest.mark.usefixtures("measured_briefly")
 def test_a_death_after_the_last_epoch_costs_only_what_came_after_it(
-    spec: RunSpec, data: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spec: RunSpec,
+    data: PreparedData,
+    whole: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def died(*_: object, **__: object) -> None:
         raise OSError("stands for a death here")
 
-    trained(spec, tmp_path, tmp_path / "whole")
+    expected = outcome(whole(spec.pipeline))
     with monkeypatch.context() as patched:
         patched.setattr(fit, "_evaluate", died)
         patched.setattr("lungbench.training.keeper._SHARE", 1e9)  # a checkpoint every epoch
@@ -107,7 +149,7 @@ def test_a_death_after_the_last_epoch_costs_only_what_came_after_it(
     assert (len(held.epochs), held.batches) == (spec.epochs, 0)
     again = trained(spec, tmp_path, tmp_path / "dead")
     assert again.controls is not None  # which need the time of an epoch, and none was trained now
-    assert outcome(tmp_path / "dead") == outcome(tmp_path / "whole")
+    assert outcome(tmp_path / "dead") == expected
 
 
 # Deep networks take minutes to trace three times; `make faults` has time for them.
@@ -115,6 +157,7 @@ DEEP = {"resnet50", "densenet121", "efficientnetb0"}
 LONG = pytest.mark.skipif(os.environ.get("FAULTS") != "long", reason="the long form has it")
 
 
+@pytest.mark.usefixtures("measured_briefly")
 @pytest.mark.parametrize(
     "name",
     [
@@ -135,6 +178,8 @@ def test_every_network_goes_on_as_if_it_had_not_stopped(
     # Two layers of the base are trained too, so that its part of the optimizer's state counts.
     asked = {"model": name, "image_size": size, "preprocess": "imagenet", "fine_tune": 2}
     spec = spec.model_copy(update=asked)
+    # How fast it diagnoses is asked when all that is compared here is on disk.
+    monkeypatch.setattr(fit, "_latency", lambda *_: None)
     trained(spec, tmp_path, tmp_path / "whole")
     resumed = stopped_and_resumed(spec, tmp_path, tmp_path / "stopped", monkeypatch, steps=4)
     assert resumed.resumption is not None
@@ -185,6 +230,7 @@ def test_a_killed_process_is_followed_by_one_that_goes_on(
     assert not (run_dir / CHECKPOINT_FILE).exists()
 
 
+@pytest.mark.usefixtures("measured_briefly")
 def test_a_checkpoint_of_another_version_is_not_called_exact(
     spec: RunSpec, data: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
