@@ -5,9 +5,9 @@ import pytest
 
 from lungbench.stats.agreement import Pair, tango
 from reports.comparing.comparison import Comparison, compare
+from reports.comparing.quality import QualityVerdict
 from reports.results.load import load
 from reports.results.predictions import outcomes_of, pair_up
-from reports.comparing.quality import QualityVerdict
 from reports.wording.quality_sentences import quality_label
 from reports.wording.sentences import verdict_sentences
 
