@@ -16,6 +16,9 @@ _MEMORY_WORDS = (
     "cannot allocate memory",
     "unable to allocate",
     "failed to map segment",  # of a library, which Python calls an ImportError
+    # The C library, where a thread ends and there are no addresses for what unwinds its stack; the
+    # frameworks need that library themselves, so it is installed.
+    "libgcc_s.so.1 must be installed",
 )
 
 

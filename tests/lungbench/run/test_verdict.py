@@ -70,6 +70,11 @@ def test_a_run_ended_as_its_process_and_its_last_word_say(
         (Ended(1), "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 9 GiB", False),
         (Ended(-signal.SIGABRT), "terminate called after throwing 'std::bad_alloc'", False),
         (Ended(1), "ImportError: lib.so: failed to map segment from shared object", False),
+        (
+            Ended(-signal.SIGABRT),
+            "libgcc_s.so.1 must be installed for unwinding to work\nnot measured: energy",
+            False,
+        ),
         (KILLED, "", True),
     ],
 )
