@@ -10,7 +10,7 @@ from PIL import Image
 from lungbench.data.image_table import ImageTable, Words
 from lungbench.data.pixel_file import Images
 
-Features = NDArray[np.float32]
+Features = NDArray[np.float32] | NDArray[np.uint8]
 """Image x feature; all finite."""
 
 THUMBNAIL_SIDE = 16
@@ -35,12 +35,15 @@ def file_facts(table: ImageTable, pixels: Images) -> Features:  # noqa: ARG001 -
 
 def grey_statistics(table: ImageTable, pixels: Images) -> Features:
     """Return mean, standard deviation and quantiles of each square, and its shares of 0 and 255."""
-    return np.array([_grey_statistics(image) for image in _images(table, pixels)], np.float32)
+    found = np.empty((len(table), len(_QUANTILES) + 4), dtype=np.float32)
+    for place, image in enumerate(_images(table, pixels)):
+        found[place] = _grey_statistics(image)
+    return found
 
 
 def thumbnails(table: ImageTable, pixels: Images) -> Features:
     """Return each square reduced to 16 x 16 greys: too coarse for an infiltrate or a vessel."""
-    small = np.empty((len(table), THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.float32)
+    small = np.empty((len(table), THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
     for place, image in enumerate(_images(table, pixels)):
         reduced = Image.fromarray(image).resize(small.shape[1:], Image.Resampling.BOX)
         small[place] = np.asarray(reduced)

@@ -170,8 +170,8 @@ class _Fold:
 
 
 def _baseline(sees: str, features: Mapping[str, Features], folds: Sequence[_Fold]) -> Baseline:
-    def seen(places: NDArray[np.int64]) -> Features:
-        return np.hstack([features[name][places] for name in SEES[sees]])
+    def seen(places: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.hstack([features[name][places] for name in SEES[sees]], dtype=np.float32)
 
     predicted, scores = [], []
     for fold in folds:
@@ -192,7 +192,7 @@ def _baseline(sees: str, features: Mapping[str, Features], folds: Sequence[_Fold
     )
 
 
-def _trained(features: Features, labels: NDArray[np.int64]) -> Any:
+def _trained(features: NDArray[np.float32], labels: NDArray[np.int64]) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
