@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 
 _STARTS_S = 120
+_ANSWERS_S = 300
+"""A server on SQLite may stand still for more than a minute and go on (docs/decisions.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class PrefectServer:
         Raises:
             httpx.HTTPError: The server doesn't answer, or refuses.
         """
-        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=60)
+        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=_ANSWERS_S)
         answer.raise_for_status()
         return answer.json()
 
