@@ -96,7 +96,12 @@ def test_the_end_of_a_zip_that_is_damaged_costs_only_the_end(tmp_path: Path) -> 
     assert 0 < rows <= whole
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip at all", gzip.compress(b"")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no zip at all", gzip.compress(b"")],
+    # A zip holds the second it was made: as a name it would differ between pytest's processes.
+    ids=["an empty file", "no zip at all", "a zip of nothing"],
+)
 def test_a_file_without_a_header_has_no_columns(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "samples.csv.gz"
     path.write_bytes(content)
