@@ -35,10 +35,7 @@ def file_facts(table: ImageTable, pixels: Images) -> Features:  # noqa: ARG001 -
 
 def grey_statistics(table: ImageTable, pixels: Images) -> Features:
     """Return mean, standard deviation and quantiles of each square, and its shares of 0 and 255."""
-    found = np.empty((len(table), len(_QUANTILES) + 4), dtype=np.float32)
-    for place, image in enumerate(_images(table, pixels)):
-        found[place] = _grey_statistics(image)
-    return found
+    return np.array([_grey_statistics(image) for image in _images(table, pixels)], np.float32)
 
 
 def thumbnails(table: ImageTable, pixels: Images) -> Features:
