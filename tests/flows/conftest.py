@@ -57,6 +57,14 @@ def lungbench_with_stand_in() -> list[str]:
     return [sys.executable, "-c", WITH_STAND_IN]
 
 
+@pytest.fixture
+def waits(tmp_path: Path) -> Path:
+    """While this file exists, trainings wait after their first epoch."""
+    path = tmp_path / "waits"
+    path.touch()
+    return path
+
+
 @pytest.fixture(scope="session")
 def xrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Thirty drawn X-rays of three classes, as image files."""

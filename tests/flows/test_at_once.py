@@ -28,14 +28,6 @@ DEVICES = ("cpu", "cpu:threads=1", "gpu:0", "gpu:1")
 
 
 @pytest.fixture
-def waits(tmp_path: Path) -> Path:
-    """While this file exists, trainings wait after their first epoch."""
-    path = tmp_path / "waits"
-    path.touch()
-    return path
-
-
-@pytest.fixture
 def start(
     lungbench_with_stand_in: list[str],
     environment: dict[str, str],

@@ -30,14 +30,6 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def waits(tmp_path: Path) -> Path:
-    """While this file exists, trainings wait after their first epoch."""
-    path = tmp_path / "waits"
-    path.touch()
-    return path
-
-
-@pytest.fixture
 def start(
     lungbench_with_stand_in: list[str], environment: dict[str, str], tmp_path: Path, waits: Path
 ) -> Start:
