@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 # What the flow that reports does first with a work pool, and then with a training.
 ORDERS = """
 import json
-from flows.pool_server import PoolServer
+from flows.pool_server import ENVIRON, PoolServer
 from flows.training import FLOW_NAME
 from lungbench.delivery.order import Order
 from lungbench.experiment import Experiment, Matrix
@@ -40,6 +40,8 @@ with get_client(sync_client=True) as client:
                         if each.work_pool_name == "lungbench"},
         "queue": ordered.work_queue_name,
         "order": ordered.parameters["order"] == order.model_dump(mode="json"),
+        "environments": [each.job_variables["env"] == ENVIRON for each in client.read_deployments()
+                         if each.work_pool_name == "lungbench"],
     }))
 """
 
@@ -72,3 +74,5 @@ def test_the_flow_that_reports_trains_by_the_deployment_of_the_file(python: Any)
     assert list(found["deployments"]) == ["train-on-host"]
     assert found["ordered"] == found["deployments"]["train-on-host"]
     assert (found["queue"], found["order"]) == ("trainings", True)
+    # What lungbench deploys by itself in another pool is told as much as what the file deploys.
+    assert found["environments"] == [True] * 4
