@@ -6,13 +6,6 @@ from lungbench.data.unread_manifests import UnreadManifest
 from lungbench.foreign_text import visible
 from reports.forms.format import listed
 
-_PLURALS = {
-    "patient": "patients",
-    "split": "splits",
-    "view": "views",
-    "collection": "collections",
-}
-
 
 def manifest_note(folder: str, found: UnreadManifest) -> str:
     """Say what a manifest would tell, and how it is read.
@@ -22,5 +15,5 @@ def manifest_note(folder: str, found: UnreadManifest) -> str:
         found: The manifest.
     """
     path = visible(str(Path(folder) / found.name))
-    tells = listed([_PLURALS[each] for each in found.tells]) or "images and classes"
+    tells = listed([f"{each}s" for each in found.tells]) or "images and classes"
     return f"{path} tells of {tells} and isn't read: name it instead of the folder."
