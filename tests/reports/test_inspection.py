@@ -4,11 +4,11 @@ import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from page_reader import Reader
 from PIL import Image
 
 from lungbench.data.inspect import Brightness, Inspection
@@ -17,43 +17,9 @@ from lungbench.data.synthetic import synthesize
 from reports.inspection import MOST_CLASSES, html, inspection_page
 
 NOW = datetime(2026, 11, 22, 21, 11, tzinfo=UTC)
-VOID = {"meta", "img"}
 RTL = "gpj.\u202egnp"
 
 Save = Callable[[Path, int], Path]
-
-
-class Reader(HTMLParser):
-    """Reads a page strictly: every element that is opened is closed, in order."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, f"</{tag}> closes something else"
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def values(self, name: str) -> list[str]:
-        return [value for _, attribute, value in self.attributes if attribute == name]
 
 
 def page_of(folder: Path, *brightness: float) -> str:

@@ -3,12 +3,12 @@
 import re
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from page_reader import Reader
 
 from lungbench.errors import Refused
 from lungbench.record import RunRecord
@@ -171,23 +171,6 @@ def test_a_folder_without_executions_is_refused(lab: Any, tmp_path: Path, where:
     folder.mkdir(exist_ok=True) if not where else None
     with pytest.raises(Refused, match="A history is of executions"):
         read_past(folder)
-
-
-class Reader(HTMLParser):
-    """Collects tags, attributes and text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def values(self, name: str) -> list[str]:
-        return [value for each, value in self.attributes if each == name]
 
 
 def test_the_index_links_every_report_there_is_and_asks_nothing_of_the_network(lab: Any) -> None:

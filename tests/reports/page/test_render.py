@@ -2,13 +2,13 @@ import json
 import re
 from base64 import b64encode
 from hashlib import sha256
-from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from page_reader import Reader
 
 from lungbench.errors import LungbenchError
 from lungbench.record import RunRecord
@@ -19,58 +19,14 @@ from reports.page.view import SECTIONS
 from reports.results.load import load
 from reports.summaries.summary import write_summary
 
-VOID = {"meta", "br", "hr", "img", "input", "link"}
-
-
-class Reader(HTMLParser):
-    """Reads a page strictly: every element that is opened is closed, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, f"</{tag}> closes something else"
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-    def values(self, name: str) -> list[str]:
-        return [value for _, attribute, value in self.attributes if attribute == name]
-
-    @property
-    def words(self) -> str:
-        return " ".join(" ".join(self.text).split())
-
-
-def read(html: str) -> Reader:
-    reader = Reader()
-    reader.feed(html)
-    reader.close()
-    assert reader.open == []
-    return reader
-
 
 def test_every_page_is_well_formed_and_has_all_its_sections(rendered: Any) -> None:
-    reader = read(rendered.html)
+    reader = Reader(rendered.html)
     assert [anchor for anchor, _ in SECTIONS if anchor not in reader.values("id")] == []
 
 
 def test_ids_are_unique_and_every_reference_finds_one(rendered: Any) -> None:
-    reader = read(rendered.html)
+    reader = Reader(rendered.html)
     ids = reader.values("id")
     assert len(ids) == len(set(ids))
     referred = {
@@ -82,7 +38,7 @@ def test_ids_are_unique_and_every_reference_finds_one(rendered: Any) -> None:
 
 
 def test_a_page_asks_nothing_of_the_network(rendered: Any) -> None:
-    reader = read(rendered.html)
+    reader = Reader(rendered.html)
     assert not {"link", "img", "iframe", "object", "embed", "base"} & set(reader.tags)
     assert all(value.startswith("#") for value in reader.values("href"))
     assert reader.values("src") == []
@@ -100,20 +56,20 @@ def test_a_page_runs_its_own_script_alone_and_the_script_holds_no_data(rendered:
 
 
 def test_no_heading_skips_a_level(rendered: Any) -> None:
-    levels = [int(tag[1]) for tag in read(rendered.html).tags if re.fullmatch(r"h[1-6]", tag)]
+    levels = [int(tag[1]) for tag in Reader(rendered.html).tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_the_methods_are_true_to_the_records(reports: Any) -> None:
-    shown = read(reports["repeated"].html).words
+    shown = Reader(reports["repeated"].html).words
     part = shown.partition("Methods, for a paper")[2].partition("How to cite")[0]
     assert "on cpu:threads=1 and cpu:threads=2 in float32 with tensorflow" in part
     assert "3 independent runs a configuration" in part
     assert "5 epochs at 96 × 96 pixels in batches of 16 by Adam" in part  # noqa: RUF001
     assert "left no result" not in part
     assert "tensorflow 2.21.0" in part
-    failing = read(reports["failing"].html).words.partition("Methods, for a paper")[2]
+    failing = Reader(reports["failing"].html).words.partition("Methods, for a paper")[2]
     assert "2 runs of the experiment left no result" in failing
     assert "configurations with one run have no interval" in failing
 
@@ -124,7 +80,7 @@ def test_end_to_end_leaves_out_the_control_legs(reports: Any) -> None:
     assert record.timing is not None
     # 2.1 s of control legs in each record of the golden folders.
     whole_s = record.timing.wall_s - 2.1
-    assert fmt.seconds(whole_s) in read(case.html).words
+    assert fmt.seconds(whole_s) in Reader(case.html).words
 
 
 def test_pictures_are_left_out_on_request(lab: Any, tmp_path: Path) -> None:
@@ -175,7 +131,7 @@ def test_the_page_shows_the_figures_of_the_summary(reports: Any) -> None:
     case = reports["repeated"]
     write_summary(case.folders[0])
     summary = json.loads((case.folders[0] / "summary.json").read_text())
-    shown = read(case.html).words
+    shown = Reader(case.html).words
     compared = [cell for cell in summary["cells"] if cell["speedup"]]
     assert len(compared) == 3
     for cell in compared:
@@ -194,7 +150,7 @@ def test_the_page_shows_the_figures_of_the_summary(reports: Any) -> None:
 
 def test_the_page_sets_device_against_device_with_the_figures_of_the_summary(reports: Any) -> None:
     case = reports["repeated"]
-    shown = read(case.html).words
+    shown = Reader(case.html).words
     summary = write_summary(case.folders[0])
     [across] = summary.across_models
     assert across.interval is not None
@@ -213,7 +169,7 @@ def test_the_page_sets_device_against_device_with_the_figures_of_the_summary(rep
 
 def test_the_page_shows_every_axis_with_the_figures_of_the_summary(reports: Any) -> None:
     case = reports["every_axis"]
-    shown = read(case.html).words
+    shown = Reader(case.html).words
     speed = shown.partition("Speed-up The baseline")[2].partition("Diagnosis All rates")[0]
     for axis in write_summary(case.folders[0]).axes:
         title = {"precision": "By precision", "pipeline": "By input pipeline"}[axis.axis]
@@ -247,7 +203,7 @@ def test_rows_of_drawings_are_told_apart_by_their_headings(reports: Any) -> None
 
 
 def test_a_predicted_time_is_shown_as_such(reports: Any) -> None:
-    shown = read(reports["timing_only"].html).words
+    shown = Reader(reports["timing_only"].html).words
     assert "Time of all epochs" in shown
     assert "predicted from 3 of 120 epochs" in shown
     verdict = reports["timing_only"].html.partition('<section id="trust"')[0]
@@ -255,31 +211,31 @@ def test_a_predicted_time_is_shown_as_such(reports: Any) -> None:
 
 
 def test_one_run_a_cell_has_no_interval_and_the_page_says_so(reports: Any) -> None:
-    shown = read(reports["complete"].html).words
+    shown = Reader(reports["complete"].html).words
     assert "One run on a side, so there is no interval" in shown
     assert "95% interval" not in shown.partition("Speed-up The baseline")[0]
 
 
 def test_another_backend_is_refused_by_name_with_both_values(reports: Any) -> None:
-    shown = read(reports["two_backends"].html).words
+    shown = Reader(reports["two_backends"].html).words
     assert "no speed-up: backend differs: tensorflow on the baseline, jax here" in shown
     assert "as fast" not in shown.partition("Speed-up The baseline")[0]
 
 
 def test_two_machines_are_named_beside_their_speed_up(reports: Any) -> None:
-    shown = read(reports["two_hosts"].html).words
+    shown = Reader(reports["two_hosts"].html).words
     assert "The two sides are different machines (gpu-node and ward7)" in shown
 
 
 def test_the_papers_speed_ups_stand_beside_those_of_a_gpu(reports: Any) -> None:
     # 130 s over 24 s, the paper's section IV.A.
-    shown = read(reports["two_hosts"].html).words
+    shown = Reader(reports["two_hosts"].html).words
     assert fmt.ratio(130 / 24) in shown
     assert "They stand beside ours as diamonds" in shown
 
 
 def test_failed_and_skipped_runs_are_listed_with_reason_and_log(reports: Any) -> None:
-    shown = read(reports["failing"].html).words
+    shown = Reader(reports["failing"].html).words
     assert "out_of_memory: The framework could not get memory." in shown
     assert "device_unavailable: cpu:threads=2 isn't usable here." in shown
     assert "building the network the last line" in shown
@@ -287,7 +243,7 @@ def test_failed_and_skipped_runs_are_listed_with_reason_and_log(reports: Any) ->
 
 
 def test_random_frozen_weights_are_said_to_prove_nothing(reports: Any) -> None:
-    shown = read(reports["complete"].html).words
+    shown = Reader(reports["complete"].html).words
     assert "The frozen layers of InceptionV3 and VGG16 hold random weights" in shown
 
 
@@ -302,7 +258,7 @@ def test_the_verdict_points_to_the_guards_that_were_raised(lab: Any, tmp_path: P
 
 
 def test_hostile_names_are_shown_as_text(reports: Any) -> None:
-    reader = read(reports["hostile"].html)
+    reader = Reader(reports["hostile"].html)
     assert "<script>alert(1)</script>" in reader.words
     assert "<b>host</b>" in reader.words
     assert reader.tags.count("script") == 1  # the page's own
@@ -311,13 +267,13 @@ def test_hostile_names_are_shown_as_text(reports: Any) -> None:
 
 
 def test_nothing_completed_still_makes_a_page(reports: Any) -> None:
-    shown = read(reports["nothing"].html).words
+    shown = Reader(reports["nothing"].html).words
     assert "No run completed, so there is nothing to compare." in shown
     assert "No run folder: it was never started." in shown
 
 
 def test_what_is_missing_becomes_a_sentence(reports: Any) -> None:
-    shown = read(reports["bare"].html).words
+    shown = Reader(reports["bare"].html).words
     for sentence in (
         "experiment.json is missing",
         "data.json can't be read",
