@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from flows.columns import columns
+from lungbench.counted import counted
 from lungbench.paper.check import RunCheck, TableCheck
 from lungbench.paper.class_sizes import SizesFound
 from lungbench.paper.counts import RateInterval, Solutions
@@ -12,7 +13,7 @@ from lungbench.paper.obstacles import Obstacle
 from lungbench.paper.pairings import PValues
 from lungbench.paper.rounding import Rounding
 from lungbench.paper.table import ALL_CLASSES
-from reports.forms.format import listed, p_value, plural, points_range, rate
+from reports.forms.format import listed, p_value, points_range, rate
 
 _MOST_SIZES = 5
 
@@ -140,13 +141,13 @@ def _extent(search: SizesFound) -> str:
 
 
 def _rounding_lines(check: TableCheck) -> Iterator[str]:
-    counted = {
+    fitting = {
         words: sum(each.roundings[name] is not None for each in check.runs)
         for name, words in _ROUNDINGS.items()
     }
-    if any(counted.values()):
-        each_way = ", ".join(f"{words} {runs}" for words, runs in counted.items())
-        yield f"Of {plural(len(check.runs), 'run')}, by the way of rounding, fit: {each_way}."
+    if any(fitting.values()):
+        each_way = ", ".join(f"{words} {runs}" for words, runs in fitting.items())
+        yield f"Of {counted(len(check.runs), 'run')}, by the way of rounding, fit: {each_way}."
 
 
 def _trouble(each: RunCheck, check: TableCheck) -> Iterator[str]:

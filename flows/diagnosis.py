@@ -10,6 +10,7 @@ from typing import Literal
 import typer
 
 from flows.columns import columns
+from lungbench.counted import counted
 from lungbench.errors import Refused
 from lungbench.foreign_text import as_cell, visible
 from lungbench.models import MODELS
@@ -177,13 +178,13 @@ _FORMS: dict[Form, Callable[[Diagnosis], str]] = {
 
 
 def _known(record: RunRecord) -> str:
-    images = fmt.plural(sum(record.data.counts["train"].values()), "image")
+    images = counted(sum(record.data.counts["train"].values()), "image")
     trained = f"{MODELS[record.spec.model].title} trained on {images} of {record.data.source}"
     confusion = record.metrics.confusion if record.metrics else ()
     right, tested = sum(row[n] for n, row in enumerate(confusion)), sum(map(sum, confusion))
     interval, guessing = wilson(right, tested), max(map(sum, confusion)) / tested
     accuracy = fmt.share_with_interval(right / tested, interval)
-    shown = f"accuracy {accuracy} on {fmt.plural(tested, 'test image')} (95% interval)"
+    shown = f"accuracy {accuracy} on {counted(tested, 'test image')} (95% interval)"
     worth = (
         f" It is not shown to beat naming one class every time ({fmt.share(guessing)})."
         if interval.low <= guessing
@@ -198,7 +199,7 @@ def _calibrated(found: Diagnosis) -> str:
     if calibration is None or calibration.temperature is None:
         return f"Not calibrated: {found.uncalibrated}."
     return (
-        f"Calibrated on {fmt.plural(calibration.images, 'validation image')}, "
+        f"Calibrated on {counted(calibration.images, 'validation image')}, "
         f"temperature {fmt.significant(calibration.temperature)}."
     )
 

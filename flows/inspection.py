@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flows.columns import columns
+from lungbench.counted import counted
 from lungbench.data.audit_findings import ASSOCIATED_WARN, how_close
 from lungbench.data.inspect import Brightness, Inspection
 from lungbench.data.overview import GroupOverview, Overview, Spread, overview
 from lungbench.data.quality import PAPER_BRIGHTNESS
 from lungbench.data.separation import TELLING
 from lungbench.foreign_text import shortened, visible
-from reports.forms.format import count, plural, share, size
+from reports.forms.format import count, share, size
 from reports.wording.manifests import manifest_note
 from reports.wording.measures import MEASURES
 
@@ -74,7 +75,7 @@ def _written(folder: Path, limits: Brightness | None, out: Path) -> Overview:
         inspection = _looked_at(folder, limits)
         found = overview(inspection)
         if len(inspection) >= _MANY:
-            typer.echo(f"writing {plural(len(inspection), 'row')} and the page", err=True)
+            typer.echo(f"writing {counted(len(inspection), 'row')} and the page", err=True)
         write_inspection(inspection, found, staging, datetime.now(UTC))
     return found
 
@@ -211,7 +212,7 @@ def _skipped(found: Overview) -> list[str]:
     ]
     more = len(found.skipped) - _MOST_NAMED
     if more > 0:
-        files.append(f"skipped {plural(more, 'more file')}; --out FOLDER and --json name all")
+        files.append(f"skipped {counted(more, 'more file')}; --out FOLDER and --json name all")
     ignored = (
         f"ignored {visible(name)}: a folder without images" for name in found.ignored_folders
     )

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from flows.columns import columns
+from lungbench.counted import counted
 from lungbench.executions.execution import executions
 from lungbench.executions.prune import Pruned, judge, remove
-from reports.forms.format import plural, size
+from reports.forms.format import size
 
 
 def prune(results: Path, keep: int, *, really: bool, as_json: bool) -> str:
@@ -48,5 +49,5 @@ def _text(judged: Sequence[Pruned], *, really: bool) -> str:
     room = size(sum(each.size_bytes for each in going))
     done = "removed" if really else "would be removed; add --yes to do it"
     return f"{columns(('', 'folder', 'size', 'why'), rows)}\n" + (
-        f"{plural(len(going), 'folder')} with {room} {done}."
+        f"{counted(len(going), 'folder')} with {room} {done}."
     )

@@ -15,12 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from flows.live_screen import LiveScreen, unblocking
+from lungbench.counted import counted
 from lungbench.executions.execution import Execution
 from lungbench.experiment import RunSpec
 from lungbench.record import Epoch, RunRecord
 from lungbench.run.follow import Follower, remaining_s
 from reports.comparing.guarding import name_in_a_sentence
-from reports.forms.format import duration, plural
+from reports.forms.format import duration
 from reports.summaries.summary import read_summary
 
 _LOOK_S = 1.0
@@ -107,7 +108,7 @@ def left_line(execution: Execution) -> str | None:
         return None
     runs = len(execution.experiment.runs())
     names = _listed([_with_progress(execution, spec) for spec in left])
-    return f"done: {runs - len(left)} of {plural(runs, 'run')}; left: {names}"
+    return f"done: {runs - len(left)} of {counted(runs, 'run')}; left: {names}"
 
 
 def _with_progress(execution: Execution, spec: RunSpec) -> str:
@@ -137,9 +138,9 @@ def trust_line(folder: Path) -> str | None:
     )
     raised = [name_in_a_sentence(guard.name) for guard in (*failed, *warned)]
     if not raised:
-        return f"trust: all {plural(len(passed), 'check')} passed" if passed else None
+        return f"trust: all {counted(len(passed), 'check')} passed" if passed else None
     counts = [
-        plural(len(found), noun)
+        counted(len(found), noun)
         for found, noun in ((warned, "warning"), (failed, "failed check"))
         if found
     ]
@@ -187,7 +188,7 @@ class _Lines:
         """Follow the runs, of which some may train at once, until all or `ended`."""
         complete = len(self._runs) - len(self._turns)
         known = f", {complete} of them complete" if complete else ""
-        self._say(f"{self._execution.folder}: {plural(len(self._runs), 'run')}{known}")
+        self._say(f"{self._execution.folder}: {counted(len(self._runs), 'run')}{known}")
         while self._turns:
             last_look, begun = ended.is_set(), self._folders()
             self._turns = [

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import typer
 
+from lungbench.counted import counted
 from lungbench.errors import Refused
 from lungbench.executions.execution import EXPERIMENT_FILE, executions
 from lungbench.executions.seal import SEAL_FILE
 from lungbench.executions.verify import Verified
 from lungbench.executions.verify import verify as look_at
-from reports.forms.format import plural
 
 
 def verify(folder: Path, as_json: bool) -> int:
@@ -54,9 +54,9 @@ def _executions(folder: Path) -> list[Path]:
 
 
 def _summary(looks: list[Verified]) -> str:
-    files = plural(sum(look.files for look in looks), "file")
+    files = counted(sum(look.files for look in looks), "file")
     damaged = sum(finding.is_damage for look in looks for finding in look.findings)
-    where = f"{files} of {plural(len(looks), 'execution')} compared with their SHA-256"
+    where = f"{files} of {counted(len(looks), 'execution')} compared with their SHA-256"
     return f"{where}: {damaged} damaged or missing" if damaged else f"{where}: all as written"
 
 

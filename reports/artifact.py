@@ -7,6 +7,7 @@ holds everything.
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from lungbench.counted import counted
 from lungbench.stats.intervals import Interval
 from reports.forms import format as fmt
 from reports.forms.blocks import table
@@ -88,7 +89,7 @@ def bar(share: float) -> str:
 def _trust(guards: Sequence[GuardFigures]) -> Iterator[str]:
     passed = sum(guard.status == "pass" for guard in guards)
     if passed:
-        yield f"- {fmt.plural(passed, 'check')} passed."
+        yield f"- {counted(passed, 'check')} passed."
     for status in ("fail", "warn"):
         for guard in guards:
             if guard.status == status:
@@ -105,7 +106,7 @@ def _failures(failures: Sequence[FailureFigures]) -> Iterator[str]:
 def _more(found: Sequence[object], shown: int, noun: str) -> Iterator[str]:
     if len(found) > shown:
         yield ""
-        yield f"And {fmt.plural(len(found) - shown, noun)} more in the report."
+        yield f"And {counted(len(found) - shown, noun)} more in the report."
 
 
 def _brief(text: str) -> str:

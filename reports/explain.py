@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lungbench import __version__
+from lungbench.counted import counted
 from lungbench.errors import LungbenchError
 from lungbench.files import write_atomically
 from lungbench.foreign_text import visible
@@ -126,7 +127,7 @@ def explanation(found: Diagnosis, notice: str, now: datetime) -> Explanation:
     calibration = found.card.calibration if found.card else None
     appearance = found.card.appearance if found.card else None
     return Explanation(
-        title=f"{fmt.plural(len(found.images), 'image')} explained",
+        title=f"{counted(len(found.images), 'image')} explained",
         subtitle=f"By {visible(str(found.model))}, SHA-256 {fmt.short_hash(found.sha256)}",
         notice=visible(notice),
         reading=_READING,
@@ -186,7 +187,7 @@ def _training(seen: Appearance) -> Table:
     missing = (fmt.MISSING,) * 3
     rows.append(("Colour beside a tint, of 255", *missing, f"above {MOST_COLOUR:.0f}"))
     stored = fmt.listed([f"{number:,} {visible(mode)}" for mode, number in seen.modes.items()])
-    caption = f"{fmt.plural(seen.images, 'training image')}" + (
+    caption = f"{counted(seen.images, 'training image')}" + (
         f", stored as {stored}" if seen.modes else ""
     )
     titles = ("Measure", "#1st percentile", "#Median", "#99th percentile", "#Flagged")

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lungbench import __version__
+from lungbench.counted import counted
 from lungbench.data.audit_findings import how_close
 from lungbench.data.contact_sheet import ContactSheet, class_sheets, discarded_sheets, within
 from lungbench.data.inspect import Inspection
@@ -143,7 +144,7 @@ def inspection_page(inspection: Inspection, found: Overview, now: datetime) -> I
 
 
 def _subtitle(found: Overview) -> str:
-    images = fmt.plural(found.images_found, "image file")
+    images = counted(found.images_found, "image file")
     return f"{images} in {len(found.classes):,} classes, {found.images_kept:,} kept"
 
 
@@ -259,7 +260,7 @@ def _sheet_view(sheet: ContactSheet) -> SheetView:
         for each in sheet.thumbnails
     )
     named = len(pictures) + len(sheet.paths)
-    files = fmt.plural(sheet.files, "file")
+    files = counted(sheet.files, "file")
     return SheetView(
         title=_name(sheet.title),
         counted=files if named == sheet.files else f"{named:,} of {files}",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lungbench.checks import Asked, Check
+from lungbench.counted import counted
 from lungbench.data.decode import UnreadableImage, examine_bytes, read_bytes
 from lungbench.data.file_table import IMAGE_SUFFIXES
 from lungbench.data.keras_files import ADVICE, PAPER, in_words, passed_over, suffix_of
@@ -12,7 +13,6 @@ from lungbench.data.listing import FoundFile
 from lungbench.data.sources import is_drawn, source_of
 from lungbench.errors import LungbenchError
 from lungbench.experiment import Experiment
-from lungbench.guards.table import counted
 from lungbench.host import why_unusable
 from lungbench.models import MODELS
 from lungbench.weights import keras_models_folder, missing_weights

@@ -6,12 +6,13 @@
 
 from typing import Literal
 
+from lungbench.counted import counted
 from lungbench.data.association import COLLECTION, Association
 from lungbench.data.audit_facts import Facts
 from lungbench.data.sharing import Sharing
 from lungbench.data.shortcut_baselines import ShortcutBaselines
 from lungbench.frozen import Frozen
-from lungbench.guards.table import Outcome, counted
+from lungbench.guards.table import Outcome
 from lungbench.stats.intervals import wilson
 
 Subject = Literal["leaks", "labels", "copies", "sources", "shortcuts"]

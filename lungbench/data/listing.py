@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from lungbench.counted import counted
 from lungbench.data.split_names import split_named
 from lungbench.data.walk import Seen, Walk
 from lungbench.errors import DataError
-from lungbench.guards.table import counted
 from lungbench.record import Split
 
 MIN_CLASSES = 2

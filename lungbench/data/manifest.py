@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from lungbench.counted import counted
 from lungbench.data.listing import FoundFile, check_classes
 from lungbench.data.manifest_text import delimiter_of, plain_name, why_no_text
 from lungbench.data.split_names import split_named
 from lungbench.data.walk import LEADS_OUT, Walk
 from lungbench.errors import DataError
-from lungbench.guards.table import counted
 from lungbench.settings import ColumnSettings
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")

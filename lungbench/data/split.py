@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lungbench.counted import counted
 from lungbench.data.dealing import Images, deal
 from lungbench.errors import DataError
-from lungbench.guards.table import counted
 from lungbench.record import Split
 from lungbench.settings import DataSettings
 

@@ -9,8 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from lungbench.counted import counted
 from lungbench.guards.measures import Runs, usable_for_timing
-from lungbench.guards.table import TABLE, Line, Outcome, counted
+from lungbench.guards.table import TABLE, Line, Outcome
 
 __all__ = ["Guard", "Outcome", "guards", "usable_for_timing"]
 

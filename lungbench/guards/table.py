@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from lungbench.counted import counted
 from lungbench.guards import measures as measured
 from lungbench.guards.measures import Measure, Runs
 
@@ -95,11 +96,6 @@ class Line:
             return counted(int(value), self.noun)
         whole = value >= 10 or value == int(value)  # noqa: PLR2004 - 9.6, but 12
         return f"{value:.0f}{self.unit}" if whole else f"{value:.1f}{self.unit}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number of things: `1 run`, `3 runs`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 TABLE = (

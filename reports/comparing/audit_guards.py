@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lungbench.counted import counted
 from lungbench.data.audit import Audit
 from lungbench.guards.judging import Guard
 from reports.comparing.comparison import Study
@@ -57,7 +58,7 @@ def _shortcuts(found: Sequence[Contest]) -> Guard | None:
     if not no_better:
         said = f"{without}; every network is shown to be better, and only by that much."
         return Guard(SHORTCUTS, "warn", said, _SHORTCUT_ADVICE, _labels(beaten))
-    count = f"{len(no_better)} of {fmt.plural(len(beaten), 'cell')}"
+    count = f"{len(no_better)} of {counted(len(beaten), 'cell')}"
     said = f"{without}, and {count} are not shown to be better."
     return Guard(SHORTCUTS, "fail", said, _SHORTCUT_ADVICE, _labels(no_better))
 

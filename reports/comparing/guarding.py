@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lungbench.counted import counted
 from lungbench.guards.judging import Guard, Outcome, guards
 from reports.comparing.audit_guards import audit_guards
 from reports.comparing.comparison import Study
@@ -43,7 +44,7 @@ def _same_work(study: Study) -> tuple[Guard, ...]:
         Guard(
             name,
             "fail",
-            f"{len(differing)} of {fmt.plural(len(compared), 'comparison')} differ in more than "
+            f"{len(differing)} of {counted(len(compared), 'comparison')} differ in more than "
             f"what they compare, so no speed-up is shown of them: {fmt.listed(list(keys))}.",
             "Repeat one side so that these are equal.",
             tuple(run.spec.label for each in differing for run in each.cell.runs),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from lungbench.counted import counted
 from lungbench.predict.card import Calibration
 from lungbench.stats.calibration import Bin, calibration_error
 from lungbench.stats.intervals import wilson
@@ -42,7 +43,7 @@ def reliability_figure(calibration: Calibration) -> Figure:
 def _panel(title: str, bins: Sequence[Bin], prefix: str) -> Panel:
     error = fmt.share(calibration_error(bins))
     words = "; ".join(
-        f"of {fmt.plural(each.images, 'image')} with a mean of {fmt.share(each.confidence)}, "
+        f"of {counted(each.images, 'image')} with a mean of {fmt.share(each.confidence)}, "
         f"{fmt.share(each.accuracy)} right"
         for each in bins
     )
@@ -99,7 +100,7 @@ def _table(calibration: Calibration) -> Table:
         for name, bins in sides.items()
         for each in bins
     ]
-    caption = f"Reliability on {fmt.plural(calibration.images, 'validation image')}"
+    caption = f"Reliability on {counted(calibration.images, 'validation image')}"
     titles = ("Probabilities", "Of the diagnosis", "#Images", "#Mean", "#Right [95%]")
     return table(caption, titles, rows)
 

@@ -43,11 +43,6 @@ def count_range(values: Sequence[int]) -> str:
     return count(low) if low == high else f"{count(low)} to {count(high)}"
 
 
-def plural(number: int, noun: str) -> str:
-    """Write a count with its noun: `1 run`, `3 runs`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def listed(words: Sequence[str], last: str = "and") -> str:
     """Join words as a sentence does: `a, b and c`."""
     *head, tail = words or ("",)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lungbench import __version__
+from lungbench.counted import counted
 from lungbench.errors import LungbenchError
 from lungbench.files import write_atomically
 from lungbench.foreign_text import visible
@@ -109,11 +110,11 @@ def _figure(cells: Sequence[CellChange]) -> Figure | None:
     qualities = [_quality_row(cell) for cell in cells if cell.verdict]
     panels = []
     if times:
-        words = f"Change of the steady epoch time of {fmt.plural(len(times), 'cell')}, in percent"
+        words = f"Change of the steady epoch time of {counted(len(times), 'cell')}, in percent"
         drawn = change_rows(times, "change of time, %", "times", words)
         panels.append(Panel("Steady epoch: to the right is slower", drawn, words))
     if qualities:
-        words = f"Change of the accuracy of {fmt.plural(len(qualities), 'cell')}, in points"
+        words = f"Change of the accuracy of {counted(len(qualities), 'cell')}, in points"
         drawn = change_rows(qualities, "change of accuracy, points", "accuracies", words)
         panels.append(Panel("Accuracy: to the right is better", drawn, words))
     legend = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lungbench.counted import counted
 from lungbench.foreign_text import visible
 from reports.comparing.comparison import Comparison
 from reports.forms import format as fmt
@@ -64,12 +65,12 @@ def rulings_table(rulings: Sequence[Ruling]) -> Table:
 
 def verdict_sentence(rulings: Sequence[Ruling]) -> str:
     """Say how many rulings came out how."""
-    counted = {
+    number = {
         outcome: sum(each.outcome == outcome for each in rulings)
         for outcome in ("regression", "undecided", "untested", "kept")
     }
-    regressions = fmt.plural(counted["regression"], "regression")
-    rest = [f"{counted[each]} {each}" for each in ("undecided", "untested", "kept")]
+    regressions = counted(number["regression"], "regression")
+    rest = [f"{number[each]} {each}" for each in ("undecided", "untested", "kept")]
     return f"{regressions}; {', '.join(rest)}."
 
 
@@ -125,7 +126,7 @@ def _time(cell: CellChange) -> tuple[str, ...]:
 
 def _epoch(side: Comparison) -> str:
     runs = len(side.cell.steady_epochs_s)
-    return f"{fmt.seconds(side.cell.steady_epoch_s)} ({fmt.plural(runs, 'run')})"
+    return f"{fmt.seconds(side.cell.steady_epoch_s)} ({counted(runs, 'run')})"
 
 
 def _quality(cell: CellChange) -> tuple[str, ...]:

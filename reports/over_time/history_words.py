@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lungbench.counted import counted
 from lungbench.foreign_text import visible
 from reports.forms import format as fmt
 from reports.forms.blocks import Table, table
@@ -26,7 +27,7 @@ def stray_sentence(track: Track, stray: Stray, execution: PastExecution) -> str:
     """Say what stands out in an execution."""
     return (
         f"{visible(track.label)}, {day(execution)}: {stray_words(stray)}; compared with "
-        f"{fmt.plural(stray.earlier, 'earlier execution')}."
+        f"{counted(stray.earlier, 'earlier execution')}."
     )
 
 
@@ -69,7 +70,7 @@ def remarks(history: History, number: int) -> tuple[str, ...]:
         for point in track.points
         if point.execution == number
     )
-    found += [f"{fmt.plural(resumed, 'run')} resumed, without a time"] if resumed else []
+    found += [f"{counted(resumed, 'run')} resumed, without a time"] if resumed else []
     return tuple(map(visible, found))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lungbench import __version__
+from lungbench.counted import counted
 from lungbench.files import write_atomically
 from lungbench.foreign_text import visible
 from reports.drawings.track import Dot, Standing, Strip, track
@@ -131,8 +132,8 @@ def index_page(past: Past, histories: Sequence[History], now: datetime) -> Index
     executions = sum(len(each.experiment.executions) for each in histories)
     return IndexPage(
         title="Results",
-        subtitle=f"{fmt.plural(executions, 'execution')} of "
-        f"{fmt.plural(len(histories), 'experiment')}; the newest from "
+        subtitle=f"{counted(executions, 'execution')} of "
+        f"{counted(len(histories), 'experiment')}; the newest from "
         f"{fmt.moment(ordered[0].newest.started)}.",
         alarms=tuple(
             f"{visible(history.experiment.name)}, {sentence}"
@@ -171,14 +172,14 @@ def _view(past: Past, history: History, number: int) -> ExperimentView:
         figure=_figure(history) if len(executions) > 1 and history.tracks else None,
         newest=tuple(rows[:_MOST_OPEN]),
         older=tuple(rows[_MOST_OPEN:]),
-        older_title=fmt.plural(len(rows[_MOST_OPEN:]), "older execution"),
+        older_title=counted(len(rows[_MOST_OPEN:]), "older execution"),
         notes=tuple(map(visible, history.experiment.notes)),
     )
 
 
 def _summary(history: History) -> str:
     executions = history.experiment.executions
-    count = fmt.plural(len(executions), "execution")
+    count = counted(len(executions), "execution")
     if len(executions) == 1:
         return f"{count}, on {day(history.newest)} UTC."
     return f"{count}, from {day(executions[0])} to {day(history.newest)} UTC."
@@ -274,7 +275,7 @@ def _standing(point: Point, measure: Measure) -> Standing:
 def _alternative(found: Track, points: Sequence[Point]) -> str:
     times = [point.epoch_s for point in points if point.epoch_s]
     rates = [point.accuracy for point in points if point.accuracy is not None]
-    said = [f"{visible(found.label)} over {fmt.plural(len(points), 'execution')}"]
+    said = [f"{visible(found.label)} over {counted(len(points), 'execution')}"]
     if times:
         said.append(
             f"steady epoch {fmt.seconds(min(times))} to {fmt.seconds(max(times))}, "

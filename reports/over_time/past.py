@@ -13,11 +13,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lungbench.counted import counted
 from lungbench.errors import LungbenchError, Refused
 from lungbench.executions.execution import EXPERIMENT_FILE, REPORT_FILE, SUMMARY_FILE
 from lungbench.record import RunRecord, read_record
 from reports.comparing.cells import CellKey
-from reports.forms import format as fmt
 from reports.results.full_time import timed_only
 from reports.summaries.figures import CellFigures, MeasuredFigures
 from reports.summaries.measured import measured
@@ -241,8 +241,8 @@ def _place_of(record: RunRecord) -> Place:
 
 def _counted(reasons: Iterable[str]) -> tuple[str, ...]:
     """Put the same reasons together: `2 runs failed: ...`."""
-    counted = Counter(" ".join(each.split())[:_LONGEST_REASON] for each in reasons)
-    return tuple(f"{fmt.plural(number, 'run')} {reason}" for reason, number in counted.items())
+    number_of = Counter(" ".join(each.split())[:_LONGEST_REASON] for each in reasons)
+    return tuple(f"{counted(number, 'run')} {reason}" for reason, number in number_of.items())
 
 
 def chronological(executions: Sequence[PastExecution]) -> dict[Place, list[int]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lungbench import __version__
+from lungbench.counted import counted
 from reports.comparing.comparison import Study, compare
 from reports.forms import format as fmt
 from reports.forms.blocks import Figure
@@ -139,6 +140,6 @@ def _subtitle(executions: Sequence[Results], study: Study) -> str:
     completed = sum(record.status == "completed" for record in records)
     trained = f"{fmt.listed(list(models))} on {fmt.listed(list(devices))}; " if models else ""
     return (
-        f"{trained}{completed} of {fmt.plural(len(records), 'run')} completed, on "
+        f"{trained}{completed} of {counted(len(records), 'run')} completed, on "
         f"{fmt.listed(list(hosts))}, from {fmt.moment(min(record.started for record in records))}."
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lungbench.counted import counted
 from lungbench.data.dataset import PreparedData
 from lungbench.record import DataFacts
 from lungbench.settings import DataSettings
@@ -67,7 +68,7 @@ def _data_of(execution: Results, number: int, room: int) -> DataOf:
         collections=_collections(execution.data) if execution.data else None,
         skipped=_skipped(execution) if skipped else None,
         more_skipped=(
-            f"{fmt.plural(len(skipped) - _MOST_SKIPPED, 'more file')}: see data_images.csv."
+            f"{counted(len(skipped) - _MOST_SKIPPED, 'more file')}: see data_images.csv."
             if len(skipped) > _MOST_SKIPPED
             else None
         ),
@@ -119,7 +120,7 @@ def _prepared_facts(prepared: PreparedData) -> list[Fact]:
     if prepared.images_left_out:
         facts.append(Fact("Images not asked for", fmt.count(prepared.images_left_out)))
     if prepared.grouped:
-        said = f"{fmt.plural(prepared.grouped, 'image')} of one patient or one picture as another"
+        said = f"{counted(prepared.grouped, 'image')} of one patient or one picture as another"
         facts.append(Fact("Kept together", said))
     if prepared.remark:
         facts.append(Fact("Note", prepared.remark))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lungbench.counted import counted
 from lungbench.record import ClassRates, Macro, Metrics, RunRecord
 from reports.comparing.cells import turn_text
 from reports.comparing.comparison import Cell, Study
@@ -208,7 +209,7 @@ def _title(cell: Cell, run: RunRecord) -> str:
 def _overall(metrics: Metrics) -> str:
     images = sum(map(sum, metrics.confusion))
     accuracy = fmt.share_with_interval(metrics.overall_accuracy, accuracy_interval(metrics))
-    return f"{accuracy} of {fmt.plural(images, 'test image')}"
+    return f"{accuracy} of {counted(images, 'test image')}"
 
 
 def _overview_row(cell: Cell, run: RunRecord, metrics: Metrics | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lungbench import __version__
+from lungbench.counted import counted
 from lungbench.environment import decisive_packages
 from lungbench.record import Host, RunRecord
 from lungbench.settings import Augmentation
@@ -110,7 +111,7 @@ def _training(runs: Sequence[RunRecord]) -> str:
     sizes = _distinct([fmt.pixels(spec.image_size) for spec in specs])
     weights = _distinct([run.model.weights if run.model else run.spec.weights for run in runs])
     return (
-        f"Training took {_distinct([fmt.plural(spec.epochs, 'epoch') for spec in specs])} at "
+        f"Training took {_distinct([counted(spec.epochs, 'epoch') for spec in specs])} at "
         f"{sizes} in batches of {_distinct([fmt.count(spec.batch_size) for spec in specs])} by "
         f"{_distinct([spec.optimizer.capitalize() for spec in specs])} with a learning rate of "
         f"{_distinct([f'{spec.learning_rate:g}' for spec in specs])}; images were "
@@ -123,7 +124,7 @@ def _augmented(each: Sequence[Augmentation]) -> str:
     found = Counter(map(_changes, each))
     if len(found) == 1:
         return next(iter(found))
-    return "; ".join(f"{words} in {fmt.plural(runs, 'run')}" for words, runs in found.items())
+    return "; ".join(f"{words} in {counted(runs, 'run')}" for words, runs in found.items())
 
 
 def _changes(augmentation: Augmentation) -> str:
@@ -182,7 +183,7 @@ def _not_done(executions: Sequence[Results], runs: Sequence[RunRecord]) -> str:
     said = []
     failures = sum(len(each.failures) for each in executions)
     if failures:
-        said.append(f"{fmt.plural(failures, 'run')} of the experiment left no result")
+        said.append(f"{counted(failures, 'run')} of the experiment left no result")
     cells = Counter((run.host.hostname, run.spec.cell_parts) for run in runs)
     if 1 in cells.values():
         said.append("configurations with one run have no interval")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lungbench.counted import counted
 from lungbench.guards.table import OTHER_LOAD_WARN_PERCENT
 from lungbench.record import Ledger, Resources, RunRecord
 from reports.comparing.cells import turn_text
@@ -166,7 +167,7 @@ def _chosen(study: Study, without: Sequence[str]) -> str:
     first = "The first run of each cell is drawn; the table has every run." if repeated else ""
     none = f"No samples were kept of {fmt.listed(without)}." if without else ""
     left = len(study.comparisons) - _MOST_DRAWN
-    more = f"{fmt.plural(left, 'more cell')} of the table {'is' if left == 1 else 'are'} not drawn."
+    more = f"{counted(left, 'more cell')} of the table {'is' if left == 1 else 'are'} not drawn."
     return " ".join(filter(None, (first, none, more if left > 0 else "")))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from lungbench.counted import counted
 from lungbench.data.shortcut_baselines import Baseline, ShortcutBaselines
 from reports.comparing.cells import Cell
 from reports.comparing.comparison import Study
@@ -105,7 +106,7 @@ def _guesses(baselines: ShortcutBaselines) -> list[tuple[str, ...]]:
 def _row(baseline: Baseline, baselines: ShortcutBaselines) -> tuple[str, ...]:
     accuracy = baseline.right / len(baselines.test)
     return (
-        f"Logistic regression on {baseline.sees} ({fmt.plural(baseline.features, 'number')})",
+        f"Logistic regression on {baseline.sees} ({counted(baseline.features, 'number')})",
         fmt.share_with_interval(accuracy, interval_of(baselines, baseline)),
         fmt.rate(baseline.macro_recall),
         fmt.MISSING,
@@ -135,7 +136,7 @@ def _summary(baselines: ShortcutBaselines, networks: Sequence[Contest]) -> str:
     accuracy = fmt.share_with_interval(best.right / tested, interval_of(baselines, best))
     said = (
         f"A logistic regression on {best.sees} alone is right in {accuracy} of "
-        f"{fmt.plural(tested, 'test image')}; guessing, in "
+        f"{counted(tested, 'test image')}; guessing, in "
         f"{fmt.share(max(baselines.chance, baselines.majority))}."
     )
     if not beats_guessing(baselines):
@@ -144,7 +145,7 @@ def _summary(baselines: ShortcutBaselines, networks: Sequence[Contest]) -> str:
     better = sum(each.shown == "better" for each in known)
     if not known:
         return f"{said} No network was evaluated beside it."
-    return f"{said} Shown to be better: {better} of {fmt.plural(len(known), 'cell')} of networks."
+    return f"{said} Shown to be better: {better} of {counted(len(known), 'cell')} of networks."
 
 
 def _remark(found: Sequence[Contest]) -> str | None:
@@ -157,7 +158,7 @@ def _remark(found: Sequence[Contest]) -> str | None:
     if not beaten:
         return None
     names = list(dict.fromkeys(_title(each.cell) for each in beaten))
-    named = fmt.listed(names) if len(names) <= _MOST_NAMED else fmt.plural(len(names), "cell")
+    named = fmt.listed(names) if len(names) <= _MOST_NAMED else counted(len(names), "cell")
     best = beaten[0].baselines.best_baseline
     return (
         f"Not shown to be better than a logistic regression on {best.sees} alone "

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lungbench.counted import counted
 from reports.comparing.comparison import Comparison
 from reports.comparing.learning import TimeToAccuracy, time_to_accuracy
 from reports.forms import format as fmt
@@ -53,7 +54,7 @@ def _texts(found: TimeToAccuracy, comparison: Comparison) -> tuple[str, ...]:
     ratio = fmt.ratio(found.ratio.estimate, found.ratio.interval) if found.ratio else fmt.MISSING
     return (
         f"{found.target:.0%}",
-        f"{len(reached)} of {fmt.plural(len(found.runs), 'run')}",
+        f"{len(reached)} of {counted(len(found.runs), 'run')}",
         fmt.count_range([run.epochs for run in reached]),
         "baseline" if comparison.is_baseline else ratio,
         time_text(found),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lungbench.counted import counted
 from lungbench.guards.judging import Guard
 from reports.comparing.comparison import Study
 from reports.comparing.guarding import guards_of, name_in_a_sentence, with_outcome
@@ -68,7 +69,7 @@ def _raised(guard: Guard, total: int) -> Raised:
         return Raised(guard, "every run")
     if len(runs) <= _FEW_RUNS:
         return Raised(guard, fmt.listed(runs))
-    return Raised(guard, fmt.plural(len(runs), "run"), runs)
+    return Raised(guard, counted(len(runs), "run"), runs)
 
 
 def _summary(found: Sequence[Guard]) -> str:
@@ -77,10 +78,10 @@ def _summary(found: Sequence[Guard]) -> str:
         return "No run left anything that could be judged."
     if counts := _counts(found):
         return (
-            f"Not without reserve: of {fmt.plural(len(known), 'guard')}, {counts}. Each says what "
+            f"Not without reserve: of {counted(len(known), 'guard')}, {counts}. Each says what "
             "was found and what to do."
         )
-    return f"Yes, as far as can be told: all {fmt.plural(len(known), 'guard')} pass."
+    return f"Yes, as far as can be told: all {counted(len(known), 'guard')} pass."
 
 
 def _counts(found: Sequence[Guard]) -> str:

@@ -1,5 +1,6 @@
 """What is said of the diagnosis of two sides, and in how few words a table says it."""
 
+from lungbench.counted import counted
 from reports.comparing.comparison import Cell, Comparison
 from reports.comparing.quality import EQUIVALENCE_MARGIN, Quality, QualityVerdict
 from reports.forms import format as fmt
@@ -25,7 +26,7 @@ def quality_sentence(comparison: Comparison) -> str | None:
         f"{_verdict_words(verdict, one_run=_one_run(here, there))}: accuracy "
         f"{fmt.share(here.accuracy)} against {fmt.share(there.accuracy)}, a difference of "
         f"{fmt.points(verdict.difference, verdict.interval)} on "
-        f"{fmt.plural(here.images, 'test image')}.{_guessing(here, there)}"
+        f"{counted(here.images, 'test image')}.{_guessing(here, there)}"
     )
 
 

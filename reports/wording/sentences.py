@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lungbench.counted import counted
 from lungbench.stats.intervals import Combined, geometric_mean
 from reports.comparing.cells import Axis
 from reports.comparing.comparison import Comparison
@@ -127,11 +128,11 @@ def time_text(found: TimeToAccuracy) -> str:
         if not run.reached:
             missed.setdefault(run.epochs, []).append(run.train_s)
     told = [
-        f"not reached in {fmt.plural(epochs, 'epoch')}, {fmt.listed([*map(fmt.seconds, times)])}"
+        f"not reached in {counted(epochs, 'epoch')}, {fmt.listed([*map(fmt.seconds, times)])}"
         for epochs, times in missed.items()
     ]
     if reached:
-        of = f" ({fmt.plural(len(reached), 'run')})" if missed else ""
+        of = f" ({counted(len(reached), 'run')})" if missed else ""
         told.insert(0, fmt.seconds(geometric_mean(reached)) + of)
     return "; ".join(told)
 
@@ -185,5 +186,5 @@ def _runs(comparison: Comparison) -> str:
     if speedup is None:
         return ""
     if speedup.baseline_runs == speedup.other_runs:
-        return f"{fmt.plural(speedup.other_runs, 'run')} each"
-    return f"{speedup.other_runs} against {fmt.plural(speedup.baseline_runs, 'run')}"
+        return f"{counted(speedup.other_runs, 'run')} each"
+    return f"{speedup.other_runs} against {counted(speedup.baseline_runs, 'run')}"

@@ -1,5 +1,6 @@
 """What is said of runs that were stopped after a few timed epochs: a time, and no diagnosis."""
 
+from lungbench.counted import counted
 from reports.comparing.comparison import Cell, Comparison
 from reports.forms import format as fmt
 from reports.results.full_time import FullTime
@@ -35,7 +36,7 @@ def prediction_time(found: FullTime) -> str:
 
 def prediction_source(found: FullTime) -> str:
     """Say whether a time is measured, or predicted from how many epochs."""
-    of = f"{found.trained_epochs} of {fmt.plural(found.planned_epochs, 'epoch')}"
+    of = f"{found.trained_epochs} of {counted(found.planned_epochs, 'epoch')}"
     return f"predicted from {of}" if found.predicted else "measured"
 
 
@@ -55,4 +56,4 @@ def no_quality_sentence(comparison: Comparison) -> str | None:
 def trained_of_planned(side: Cell) -> str:
     """Write how far its runs were trained: `3 of 120 epochs`."""
     spec = side.runs[0].spec
-    return f"{spec.epochs_to_train} of {fmt.plural(spec.epochs, 'epoch')}"
+    return f"{spec.epochs_to_train} of {counted(spec.epochs, 'epoch')}"
