@@ -10,8 +10,6 @@ from pathlib import Path
 
 from lungbench import __version__
 from lungbench.counted import counted
-from lungbench.errors import LungbenchError
-from lungbench.files import write_atomically
 from lungbench.foreign_text import visible
 from lungbench.predict.appearance import MOST_COLOUR, fence, least_likeness
 from lungbench.predict.card import Appearance, Quantiles
@@ -20,7 +18,7 @@ from reports.drawings.calibrated import reliability_figure
 from reports.drawings.overlay import Overlay, overlay
 from reports.forms import format as fmt
 from reports.forms.blocks import Figure, Table, table
-from reports.page.render import as_bytes, templates
+from reports.page.render import templates, write_page
 
 _READING = (
     "Left the image as it was decoded, right the same with a heat map: where the network's last "
@@ -112,14 +110,7 @@ def write_explanation(found: Diagnosis, notice: str, out: Path) -> Path:
     """
     page = explanation(found, notice, datetime.now(UTC))
     content = templates().get_template("explain.html.jinja").render(page=page)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out, as_bytes(content))
-    except OSError as error:
-        raise LungbenchError(
-            "The page must be writable.", received=f"{out} ({error.strerror})"
-        ) from None
-    return out
+    return write_page(content, out)
 
 
 def explanation(found: Diagnosis, notice: str, now: datetime) -> Explanation:

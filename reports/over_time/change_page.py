@@ -7,8 +7,6 @@ from pathlib import Path
 
 from lungbench import __version__
 from lungbench.counted import counted
-from lungbench.errors import LungbenchError
-from lungbench.files import write_atomically
 from lungbench.foreign_text import visible
 from reports.drawings.changes import ChangeRow, change_rows
 from reports.forms import format as fmt
@@ -23,7 +21,7 @@ from reports.over_time.change_words import (
 )
 from reports.over_time.changes import CellChange, Changes
 from reports.over_time.rules import Ruling, broken
-from reports.page.render import as_bytes, templates
+from reports.page.render import templates, write_page
 from reports.summaries.measured import Changed
 
 _READING = (
@@ -67,14 +65,7 @@ def write_change_page(changes: Changes, rulings: Sequence[Ruling], out: Path) ->
     """
     page = change_page(changes, rulings, datetime.now(UTC))
     text = templates().get_template("compare.html.jinja").render(page=page)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out, as_bytes(text))
-    except OSError as error:
-        raise LungbenchError(
-            "The page must be writable.", received=f"{out} ({error.strerror})"
-        ) from None
-    return out
+    return write_page(text, out)
 
 
 def change_page(changes: Changes, rulings: Sequence[Ruling], now: datetime) -> ChangePage:

@@ -43,12 +43,23 @@ def render(
     shown = with_numbered_hosts(executions) if redact else executions
     content = page(shown, datetime.now(UTC), pictures=pictures)
     text = html(redacted(content, executions) if redact else content)
+    return write_page(text, out)
+
+
+def write_page(text: str, out: Path) -> Path:
+    """Write a page's HTML whole or not at all, with the folders that are missing above it.
+
+    Raises:
+        LungbenchError: `out` can't be written.
+    """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, as_bytes(text))
     except OSError as error:
         raise LungbenchError(
-            "The report must be writable.", received=f"{out} ({error.strerror})"
+            "The page must be writable.",
+            received=f"{out} ({error.strerror})",
+            hint="free space, mend the permissions, or name another place.",
         ) from None
     return out
 

@@ -308,5 +308,5 @@ def test_no_folder_at_all_is_refused(tmp_path: Path) -> None:
 
 def test_a_report_that_cant_be_written_is_refused(lab: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LungbenchError, match="The report must be writable"):
+    with pytest.raises(LungbenchError, match="The page must be writable"):
         render([lab.execution(change=lambda _: None)], tmp_path / "file" / "report.html")
