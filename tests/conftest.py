@@ -13,6 +13,11 @@ from typing import Any
 import pynvml
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says nothing of what is tested, and much of what else runs.
+settings.register_profile("lungbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lungbench")
 
 TOLD: dict[str, list[str]] = {}
 

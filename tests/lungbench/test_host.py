@@ -171,7 +171,7 @@ def test_more_threads_than_processors_are_refused() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), min_size=1, max_size=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_core_is_used_twice_before_each_is_used_once(
     tmp_path_factory: pytest.TempPathFactory, cores: list[tuple[int, int]]
 ) -> None:

@@ -40,7 +40,7 @@ def diagnoses(draw: st.DrawFn) -> tuple[int, list[int], list[int]]:
 
 
 @given(diagnoses())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_matrix_is_scikit_learns(drawn: tuple[int, list[int], list[int]]) -> None:
     classes, true, predicted = drawn
     expected = sklearn_matrix(true, predicted, labels=range(classes)).tolist()
@@ -48,7 +48,7 @@ def test_the_matrix_is_scikit_learns(drawn: tuple[int, list[int], list[int]]) ->
 
 
 @given(diagnoses())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_rates_are_scikit_learns(drawn: tuple[int, list[int], list[int]]) -> None:
     classes, true, predicted = drawn
     names = NAMES[:classes]
@@ -74,7 +74,7 @@ def test_the_rates_are_scikit_learns(drawn: tuple[int, list[int], list[int]]) ->
 
 
 @given(diagnoses())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_counts_of_every_class_add_up_to_the_images(
     drawn: tuple[int, list[int], list[int]],
 ) -> None:

@@ -66,7 +66,7 @@ def test_cramers_v_is_corrected_as_bergsma_says() -> None:
     assert cramers_v(counts) == pytest.approx(((chi2 / 30 - 1 / 29) / (1 - 1 / 29)) ** 0.5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     counts=st.lists(st.lists(st.integers(0, 30), min_size=3, max_size=3), min_size=1, max_size=6)
 )

@@ -49,7 +49,7 @@ def dealt(images: Images) -> np.ndarray:
     return deal(images, thirds(images), "be anywhere")
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(groups=GROUPS, seed=st.integers(0, 5))
 def test_groups_stay_together_and_every_class_is_in_every_part(
     groups: list[dict[int, int]], seed: int
@@ -63,7 +63,7 @@ def test_groups_stay_together_and_every_class_is_in_every_part(
         assert set(parts[images.labels == label].tolist()) == {0, 1, 2}
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(groups=GROUPS)
 def test_the_parts_are_as_near_to_what_is_wanted_as_the_largest_group(
     groups: list[dict[int, int]],
@@ -77,7 +77,7 @@ def test_the_parts_are_as_near_to_what_is_wanted_as_the_largest_group(
         assert np.abs(counts - wanted[label]).max() <= 4 * 4  # the largest group, and some
 
 
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=40)
 @given(groups=GROUPS, shuffle=st.randoms(use_true_random=False), seed=st.integers(0, 5))
 def test_neither_order_nor_the_numbers_of_the_groups_matter(
     groups: list[dict[int, int]], shuffle: object, seed: int

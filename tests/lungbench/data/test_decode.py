@@ -139,7 +139,7 @@ def test_the_facts_are_those_of_the_original() -> None:
     assert facts.mean_grey == pytest.approx(RAMP.mean(), abs=1e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     width=st.integers(16, 90),
     height=st.integers(16, 90),
@@ -178,7 +178,7 @@ def test_a_truncated_file_is_refused(file_format: str, share: float) -> None:
         decode_bytes(content[: int(share * len(content))], 16)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 def test_any_changed_byte_of_a_png_is_noticed(place: float, flip: int) -> None:
     content = bytearray(encoded(Image.fromarray(NOISE), "PNG"))
@@ -187,7 +187,7 @@ def test_any_changed_byte_of_a_png_is_noticed(place: float, flip: int) -> None:
         decode_bytes(bytes(content), 16)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM"]),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=30),

@@ -77,7 +77,7 @@ def test_every_way_to_write_a_picture_without_compression_gives_its_pixels(
     assert found.mean_grey == pytest.approx(grey(content).mean(), abs=1e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(bits=st.sampled_from([8, 10, 12, 14, 16]), seed=st.integers(0, 2**32 - 1))
 def test_a_picture_has_the_same_pixels_as_png_and_as_dicom(bits: int, seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 2**bits, (HEIGHT, WIDTH), dtype=np.uint16)
@@ -394,7 +394,7 @@ def test_nothing_is_read_of_a_patient(
     assert not [word for word in PLANTED if word in said]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["plain", "implicit", "jpeg", "run lengths", "table"]),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=30),

@@ -43,7 +43,7 @@ def with_contents(**numbers: int) -> FileTable:
     return files
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(CONTENTS, FACTS | st.sampled_from(["cut", "odd"])), min_size=1))
 def test_what_is_entered_is_what_is_told(entries: list[tuple[Content, ImageFacts | str]]) -> None:
     files = table(*(f"a/{number:03d}.png" for number in range(len(entries))))

@@ -74,7 +74,7 @@ def test_nothing_in_common_is_no_group() -> None:
     assert grouped(FoundFile("a/1", "a"), FoundFile("a/2", "a", patient="7")) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 30).flatmap(
         lambda count: st.lists(

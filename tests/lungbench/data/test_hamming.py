@@ -42,7 +42,7 @@ def clumped(seed: int, images: int, noise: float) -> Hashes:
     return np.packbits(bits.astype(np.uint8), axis=1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     images=st.integers(0, 70),

@@ -15,7 +15,7 @@ class Both(Frozen):
     rows: dict[str, Rows]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(NAMES)
 def test_paths_are_told_as_they_were_given(names: list[str]) -> None:
     paths = Paths(names)

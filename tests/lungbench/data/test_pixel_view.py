@@ -33,7 +33,7 @@ REMADE = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(16, 90), st.integers(16, 90), st.sampled_from(REMADE))
 def test_the_view_is_what_numpy_copies(width: int, height: int, remade: type) -> None:
     image = remade(drawn(width, height))

@@ -105,7 +105,7 @@ def test_black_inside_an_image_is_no_border() -> None:
 
 
 @given(IMAGES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_measure_is_that_of_another_library(image: Grey) -> None:
     found = quality_of(image)
     counts = np.bincount(image.ravel(), minlength=256)
@@ -123,7 +123,7 @@ def test_sharpness_is_the_variance_of_scipys_laplacian(shape: tuple[int, int]) -
 
 
 @given(IMAGES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_measure_lies_in_its_documented_range(image: Grey) -> None:
     found = quality_of(image)
     assert all(math.isfinite(value) for value in found)
@@ -132,7 +132,7 @@ def test_every_measure_lies_in_its_documented_range(image: Grey) -> None:
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, min_side=16)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_mean_is_exactly_the_decoders(image: Grey) -> None:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "BMP")

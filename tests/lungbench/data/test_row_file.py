@@ -18,7 +18,7 @@ def test_what_is_written_in_any_order_is_an_npy_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(tmp_path / "images.npy"), images)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.permutations(range(12)), st.integers(0, 12))
 def test_images_are_put_into_any_order_and_the_others_dropped(
     tmp_path_factory: pytest.TempPathFactory, order: list[int], kept: int

@@ -94,7 +94,7 @@ def test_this_split_of_these_files_is_the_same_on_every_machine() -> None:
     assert {value[0] for value, name in chosen.items() if name == "validation"} == {"4", "7"}
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(
     counts=COUNTS,
     seed=st.integers(0, 2**32 - 1),
@@ -146,7 +146,7 @@ def test_a_group_is_in_one_split_in_every_fold(kfold: int | None) -> None:
     assert np.all(np.abs(tested - 24) <= 4)
 
 
-@hypothesis_settings(max_examples=30, deadline=None)
+@hypothesis_settings(max_examples=30)
 @given(
     counts=st.dictionaries(st.sampled_from("abc"), st.integers(6, 30), min_size=2),
     k=st.integers(2, 6),

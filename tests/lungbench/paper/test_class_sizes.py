@@ -60,7 +60,7 @@ EQUAL = st.integers(1, 150).flatmap(
 
 
 @given(EQUAL)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_true_size_of_equal_classes_is_among_those_that_fit(matrix: Confusion) -> None:
     size = sum(matrix[0])
     found = likeliest_sizes(run_of(matrix), "half_up", 150)
@@ -73,7 +73,7 @@ UNEQUAL = st.tuples(*[st.tuples(*[st.integers(0, 25)] * 3).filter(any)] * 3)
 
 
 @given(UNEQUAL)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_true_sizes_of_unequal_classes_are_among_those_that_fit(matrix: Confusion) -> None:
     found = unequal_sizes(run_of(matrix, 5), "half_up", 75)
     sizes = tuple(map(sum, matrix))

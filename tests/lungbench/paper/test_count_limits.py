@@ -27,7 +27,7 @@ def meets(limits: list[Limit], images: int, others: int, tp: int, fp: int) -> bo
 
 
 @given(st.integers(-9, 9), st.integers(-40, 40), st.integers(-9, 9), st.integers(-9, 9))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_range_keeps_what_is_enough_when_multiplied(
     factor: int, least: int, low: int, high: int
 ) -> None:
@@ -37,7 +37,7 @@ def test_a_range_keeps_what_is_enough_when_multiplied(
 
 
 @given(LIMITS, st.integers(1, 5), st.integers(1, 5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_narrowing_loses_no_counts(limits: list[Limit], images: int, others: int) -> None:
     box = Box((1, others), (0, images), (0, others))
     numbers = product(range(1, others + 1), range(images + 1), range(others + 1))

@@ -96,7 +96,7 @@ ROUNDED = st.sampled_from(["half_up", "half_even", "half_either", "truncated"])
 
 
 @given(SMALL, RATE_SETS, st.integers(1, 4), ROUNDED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_three_small_classes_give_what_brute_force_gives(
     matrix: Confusion, rates: tuple[str, ...], decimals: int, rounding: Rounding
 ) -> None:
@@ -115,7 +115,7 @@ def test_three_small_classes_give_what_brute_force_gives(
 
 
 @given(st.integers(2, 4).flatmap(lambda n: matrices(n, st.integers(0, 60))), RATE_SETS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_true_matrix_is_always_found(matrix: Confusion, rates: tuple[str, ...]) -> None:
     run = run_of(matrix, tuple({"recall", "precision", *rates}))
     vectors = list(count_vectors(demands(run, "half_up"), sizes_of(matrix), Steps(MANY)))
@@ -123,7 +123,7 @@ def test_the_true_matrix_is_always_found(matrix: Confusion, rates: tuple[str, ..
 
 
 @given(matrices(3, st.integers(0, 6)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_matrix_of_three_classes_with_given_counts_is_found_once(matrix: Confusion) -> None:
     counts = counts_in(matrix)
     found = list(confusions(counts))
@@ -142,7 +142,7 @@ def test_every_matrix_of_three_classes_with_given_counts_is_found_once(matrix: C
 
 
 @given(matrices(4, st.integers(0, 2)))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_every_matrix_of_four_classes_with_given_counts_is_found_once(matrix: Confusion) -> None:
     counts = counts_in(matrix)
     found = list(confusions(counts))

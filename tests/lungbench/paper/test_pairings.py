@@ -31,7 +31,7 @@ def all_p_values(
 
 
 @given(st.lists(CLASS, min_size=1, max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_bounds_of_known_counts_are_the_extremes_of_all_pairings(
     classes: list[tuple[Between, Between, int]],
 ) -> None:
@@ -44,7 +44,7 @@ def test_the_bounds_of_known_counts_are_the_extremes_of_all_pairings(
 
 
 @given(st.lists(CLASS, min_size=1, max_size=2), st.integers(-4, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_bounds_of_ranges_hold_every_pairing_of_all_counts_in_them(
     classes: list[tuple[Between, Between, int]], lead: int
 ) -> None:

@@ -67,7 +67,7 @@ def test_what_is_no_number_is_no_rate(text: str) -> None:
 
 
 @given(SHARES, DECIMALS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_share_lies_within_the_bounds_of_what_it_is_rounded_to(
     share: Fraction, decimals: int
 ) -> None:
@@ -87,7 +87,7 @@ def test_a_share_lies_within_the_bounds_of_what_it_is_rounded_to(
 
 
 @given(SHARES, DECIMALS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_halves_up_is_what_the_decimal_module_does(share: Fraction, decimals: int) -> None:
     expected = as_decimal(share).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
     assert halves_up(share, decimals) == expected

@@ -11,7 +11,7 @@ SIDE = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.jus
 
 
 @given(SIDE, SIDE)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_fisher_is_twice_the_smaller_of_scipys_tails(
     one: tuple[int, int], two: tuple[int, int]
 ) -> None:
@@ -31,7 +31,7 @@ def test_fisher_holds_with_thousands_of_images() -> None:
 
 
 @given(SIDE, st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_fisher_falls_as_the_shares_move_apart(one: tuple[int, int], two: tuple[int, int]) -> None:
     images = one[1], two[1]
     nearer, further = (fisher((one[0], right), images) for right in (two[0], two[0] + 1))
@@ -42,7 +42,7 @@ def test_fisher_falls_as_the_shares_move_apart(one: tuple[int, int], two: tuple[
 
 
 @given(SIDE, SIDE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_newcombe_is_statsmodels(one: tuple[int, int], two: tuple[int, int]) -> None:
     interval = newcombe((one[0], two[0]), (one[1], two[1]))
     expected = confint_proportions_2indep(

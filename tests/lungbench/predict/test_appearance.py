@@ -47,7 +47,7 @@ def look(square: Square, aspect: float = 0.95, colour: float = 0) -> Look:
 
 
 @given(st.integers(16, 70), st.integers(0, 2**32 - 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_thumbnail_has_unit_length_about_0_whatever_the_images_size(side: int, seed: int) -> None:
     square = np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
     [small] = thumbnails([square])

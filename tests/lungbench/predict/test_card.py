@@ -19,7 +19,7 @@ Change = Callable[[Path, ModelCard], None]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_quantiles_rise_from_the_least_to_the_most(values: list[float]) -> None:
     found = list(Quantiles.of(values).model_dump().values())
     assert found == sorted(found)

@@ -52,7 +52,7 @@ def test_what_looks_grey_has_no_colour_however_it_is_stored(stored: str) -> None
 
 
 @given(st.tuples(*[st.floats(0.2, 1)] * 3), st.floats(0.5, 2))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_tint_is_no_colour(strength: tuple[float, float, float], gamma: float) -> None:
     curve = (np.linspace(0, 1, 256) ** gamma)[GREY]
     tinted = np.rint(255 * curve[..., np.newaxis] * strength).astype(np.uint8)

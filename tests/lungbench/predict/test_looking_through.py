@@ -21,7 +21,6 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 fuzz = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -65,7 +65,7 @@ def test_energy_is_what_was_counted_since_the_first_reading(tmp_path: Path) -> N
     steps=st.lists(st.integers(0, RANGE_UJ - 1), min_size=1, max_size=8),
     start=st.integers(0, RANGE_UJ - 1),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_counter_that_starts_again_loses_nothing(
     tmp_path_factory: pytest.TempPathFactory, steps: list[int], start: int
 ) -> None:

@@ -73,7 +73,7 @@ def test_a_file_still_being_written_is_readable_up_to_its_last_flush(tmp_path: P
 
 
 @given(kept=st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_torn_file_gives_the_rows_before_the_tear(
     tmp_path_factory: pytest.TempPathFactory, kept: float
 ) -> None:

@@ -44,7 +44,7 @@ def waits_for(number: int, turns: Turns) -> bool:
 
 
 @given(NEEDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_on_every_device_one_trains_at_a_time_in_the_order_that_was_given(
     needs: Sequence[set[str]],
 ) -> None:

@@ -45,7 +45,7 @@ def test_images_that_are_no_pairs_are_refused(
 
 
 @given(TABLES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_mcnemar_is_statsmodels_and_scipys_exact_test(table: tuple[int, int, int]) -> None:
     one, two, images = table
     p = mcnemar(one, two)
@@ -65,7 +65,7 @@ def test_mcnemar_stays_exact_with_thousands_of_discordant_images() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_holm_and_bonferroni_are_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(tuple(multipletests(p_values, method="holm")[1]))
     expected = min(multipletests(p_values, method="bonferroni")[1])
@@ -111,7 +111,7 @@ def likeliest_share(one: int, two: int, images: int, difference: float) -> float
 
 
 @given(TABLES.filter(lambda table: min(table[0], table[1], table[2] - table[0] - table[1]) > 0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_tangos_limits_are_just_rejected_by_the_score_test(table: tuple[int, int, int]) -> None:
     # The score statistic of a multinomial, with the constrained maximum found by search instead
     # of by the quadratic.
@@ -124,7 +124,7 @@ def test_tangos_limits_are_just_rejected_by_the_score_test(table: tuple[int, int
 
 
 @given(TABLES, st.sampled_from([0.8, 0.95, 0.99]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_exchanging_the_sides_mirrors_tangos_interval(
     table: tuple[int, int, int], confidence: float
 ) -> None:

@@ -172,7 +172,7 @@ def test_a_temperature_of_1_changes_nothing() -> None:
 
 
 @given(st.integers(0, 999), st.floats(0.05, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_temperature_changes_a_diagnosis(number: int, temperature: float) -> None:
     found, _ = TABLES[number]
     at = scaled(found, temperature)

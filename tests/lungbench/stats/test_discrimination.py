@@ -145,7 +145,7 @@ sizes = st.integers(1, 400)
 
 
 @given(st.floats(0.001, 0.999), sizes, sizes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_limits_are_where_the_found_area_is_so_many_standard_errors_away(
     area: float, positives: int, negatives: int
 ) -> None:
@@ -164,7 +164,7 @@ def test_the_limits_are_where_the_found_area_is_so_many_standard_errors_away(
 
 
 @given(st.floats(0, 1), sizes, sizes)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_interval_holds_its_area_and_never_leaves_0_to_1(
     area: float, positives: int, negatives: int
 ) -> None:
@@ -174,7 +174,7 @@ def test_an_interval_holds_its_area_and_never_leaves_0_to_1(
 
 
 @given(st.floats(0, 1), sizes, sizes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_interval_is_mirrored_with_the_sides(
     area: float, positives: int, negatives: int
 ) -> None:
@@ -184,7 +184,7 @@ def test_an_interval_is_mirrored_with_the_sides(
 
 
 @given(sizes, sizes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_area_of_1_has_a_lower_limit_that_rises_with_the_images(
     positives: int, negatives: int
 ) -> None:

@@ -39,7 +39,7 @@ def test_a_speedup_is_the_ratio_of_the_geometric_means() -> None:
 
 
 @given(TIMES, TIMES, st.sampled_from([0.8, 0.95, 0.99]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_interval_is_scipys_welch_interval_on_logs(
     baseline: list[float], other: list[float], confidence: float
 ) -> None:
@@ -53,7 +53,7 @@ def test_the_interval_is_scipys_welch_interval_on_logs(
 
 
 @given(TIMES, TIMES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_exchanging_the_sides_inverts_the_speedup(
     baseline: list[float], other: list[float]
 ) -> None:
@@ -114,7 +114,7 @@ def test_the_interval_covers_the_true_speedup(runs: tuple[int, int], spread: flo
 
 
 @given(st.integers(1, 800).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_wilson_is_scipys(counts: tuple[int, int]) -> None:
     successes, n = counts
     expected = binomtest(successes, n).proportion_ci(0.9, method="wilson")
@@ -151,7 +151,7 @@ def test_a_model_without_an_interval_leaves_the_mean_without_one() -> None:
 
 
 @given(TIMES, TIMES, st.sampled_from([0.8, 0.95, 0.99]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_one_models_mean_is_its_speedup(
     baseline: list[float], other: list[float], confidence: float
 ) -> None:

@@ -38,7 +38,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS, st.integers(0, 3))
 def test_any_rows_are_the_same_numbers_also_where_the_last_is_torn(
     rows: list[str], torn: int
