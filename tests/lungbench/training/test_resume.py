@@ -153,7 +153,7 @@ def test_a_death_after_the_last_epoch_costs_only_what_came_after_it(
 
 
 # Deep networks take minutes to trace three times; `make faults` has time for them.
-DEEP = {"resnet50", "densenet121", "efficientnetb0"}
+DEEP = {"inceptionv3", "resnet50", "densenet121", "efficientnetb0"}
 LONG = pytest.mark.skipif(os.environ.get("FAULTS") != "long", reason="the long form has it")
 
 
