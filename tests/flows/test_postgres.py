@@ -4,7 +4,6 @@ One host serves the pool `one-lab`, two serve `two-lab`. Where Postgres is not i
 here can be shown.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,7 +34,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(programs() is None, reason="Postgres is not installed"),
 ]
-LONG = pytest.mark.skipif(os.environ.get("FAULTS") != "long", reason="the long form has it")
 
 AT_ONCE = 2
 """What the queues let through, though a host trains one at a time."""
@@ -184,7 +182,6 @@ KILLS = {
 }
 
 
-@LONG
 @pytest.mark.parametrize("killed", KILLS)
 def test_a_kill_while_two_hosts_train_ends_in_true_states_and_a_true_report(
     killed: str, parent: Parent, hosts: list[Host], server: Server
