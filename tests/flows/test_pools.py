@@ -5,10 +5,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import postgres
 import pytest
+from prefect_server import Server
 from several_hosts import (
     NEVER_LOST_S,
     Host,
@@ -36,17 +38,31 @@ LONG = pytest.mark.skipif(not IS_LONG, reason="the long form has it")
 
 
 @pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server on the database that several hosts need, where it is installed."""
+    with ExitStack() as stack:
+        settings = {}
+        if postgres.programs() is not None:
+            database = stack.enter_context(postgres.cluster())
+            settings["PREFECT_API_DATABASE_CONNECTION_URL"] = database.url
+        server = Server(tmp_path_factory.mktemp("server"), **settings)
+        stack.callback(server.stop)
+        server.start()
+        yield server.api
+
+
+@pytest.fixture(scope="module")
 def hosts(
-    prefect_api: str, s3: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    api: str, s3: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Host]]:
     """Three hosts, one in each pool; the third has other images."""
     for pool in POOLS:
-        make_pool(prefect_api, pool)
+        make_pool(api, pool)
     folder = tmp_path_factory.mktemp("hosts")
     synthesize(folder / "others", 10, 7)
     extra = [s3, s3, s3 | {"LUNGBENCH_SOURCE": str(folder / "others")}]
     found = [
-        Host(pool, prefect_api, folder / pool, **more)
+        Host(pool, api, folder / pool, **more)
         for pool, more in zip(POOLS, extra, strict=True)
     ]
     yield found
@@ -55,8 +71,8 @@ def hosts(
 
 
 @pytest.fixture
-def parent(tmp_path: Path, xrays: Path, prefect_api: str, s3: dict[str, str]) -> Iterator[Parent]:
-    found = Parent(tmp_path, xrays, prefect_api, s3)
+def parent(tmp_path: Path, xrays: Path, api: str, s3: dict[str, str]) -> Iterator[Parent]:
+    found = Parent(tmp_path, xrays, api, s3)
     yield found
     found.stop()
 
