@@ -19,6 +19,7 @@ from reports.drawings.brightness import bar_name
 from reports.forms.result_files import files_together
 from reports.forms.workbook import Cell, Sheet, SheetColumn, StackedChart, write_workbook
 from reports.inspection import html
+from reports.page.render import as_bytes
 from reports.wording.measures import MEASURES
 
 CSV_FILE = "images.csv"
@@ -78,7 +79,7 @@ def write_inspection(inspection: Inspection, found: Overview, folder: Path, now:
     _write_csv(folder / CSV_FILE, inspection)
     write_workbook(folder / XLSX_FILE, _sheets(inspection, found))
     page = html(inspection, found, now)
-    write_atomically(folder / PAGE_FILE, page.encode(errors="backslashreplace"))
+    write_atomically(folder / PAGE_FILE, as_bytes(page))
 
 
 def _write_csv(path: Path, inspection: Inspection) -> None:
