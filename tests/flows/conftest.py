@@ -10,9 +10,13 @@ import pytest
 
 from lungbench.data.synthetic import synthesize
 
-sys.path.append(str(Path(__file__).parent))  # tests are no package; what they share lies here
+# Tests are no package; what they share lies here, and the browser beside the reports.
+sys.path.extend([str(Path(__file__).parent), str(Path(__file__).parents[1] / "reports")])
 
+from chromium import browser
 from prefect_server import Server
+
+__all__ = ["browser"]  # a fixture, for every module here
 
 ROOT = Path(__file__).parents[2]
 TINY = """
@@ -121,7 +125,9 @@ def environment(tmp_path: Path, prefect_home: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prefect server on this machine, for the whole session."""
-    server = Server(tmp_path_factory.mktemp("server"))
+    # Else the UI in a browser looks for the server at port 4200.
+    settings = {"PREFECT_SERVER_UI_API_URL": "/api"}
+    server = Server(tmp_path_factory.mktemp("server"), **settings)
     try:
         server.start()
         yield server.api

@@ -26,7 +26,7 @@ job = json.loads((run_dir / "spec.json").read_bytes())
 data = json.loads(Path(job["data"]).read_bytes())
 for number in range(1, job["spec"]["epochs"] + 1):
     epoch = {"epoch": number, "started_s": number, "train_s": 0.5, "images_per_s": 24, "loss": 1.0}
-    with (run_dir / "epochs.jsonl").open("a") as epochs:
+    with (run_dir / "epochs.jsonl").open("a" if number > 1 else "w") as epochs:
         epochs.write(json.dumps(epoch) + "\n")
     while waits.exists():
         time.sleep(0.02)

@@ -1,110 +1,31 @@
 """Cancel, retry and wait one's turn, by a real server and worker; the child is a stand-in."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import httpx
-import psutil
+import numpy as np
 import pytest
+from chromium import Browser
+from lab import Lab, wait_for
+from run_page import RunPage
 
-from flows.draining import drain
-from lungbench.executions.execution import executions
-from lungbench.record import read_record, run_folders
+from lungbench.data.dataset import PreparedData
+from lungbench.job import JOB_FILE, Job, Spent
+from lungbench.run.outcome import read_epochs
+from lungbench.training.checkpoint import CHECKPOINT_FILE, Header, write_checkpoint
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-STAND_IN = Path(__file__).with_name("stand_in_child.py")
-
-# Python runs this at the start of every process of the worker: its flow runs train by a stand-in,
-# and a report, which takes seconds and is tested elsewhere, is a word.
-AT_START = f"""
-import sys, types
-from lungbench.run import child
-child.COMMAND = (sys.executable, {str(STAND_IN)!r})
-def publish(folder):
-    page = folder / "report.html"
-    page.write_text("a report")
-    return page
-sys.modules["reports.publish"] = types.SimpleNamespace(publish=publish)
-"""
-
-
-class Lab:
-    """A folder in which a worker runs what a server is asked for."""
-
-    def __init__(self, folder: Path, api: str, environment: dict[str, str]) -> None:
-        self.folder, self.api, self.environment = folder, api, environment
-        self.waits = folder / "waits"
-        self.worker: psutil.Process
-
-    def prefect(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "prefect", *arguments]
-        subprocess.run(command, env=self.environment, cwd=self.folder, check=True, timeout=200)
-
-    def ask(self, path: str, **body: Any) -> Any:
-        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=30)
-        while answer.status_code == 503:  # SQLite's answer while somebody else writes
-            time.sleep(0.5)
-            answer = httpx.post(f"{self.api}/{path}", json=body, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
-
-    def begin(self) -> str:
-        """Ask for a flow run; return its id when its first training waits after an epoch."""
-        self.waits.touch()
-        before = len(executions(self.folder / "results"))
-        run = self.order()
-        wait_for(lambda: len(self.executions) > before and self.epochs())
-        return run
-
-    def order(self) -> str:
-        """Ask for a flow run; return its id."""
-        found = self.ask("deployments/filter")
-        deployment = next(each for each in found if each["name"] == "nightly-quick")
-        run = self.ask(
-            f"deployments/{deployment['id']}/create_flow_run",
-            parameters={"file": "tiny.toml"},
-            state={"type": "SCHEDULED"},
-        )
-        return str(run["id"])
-
-    @property
-    def executions(self) -> list[Path]:
-        return executions(self.folder / "results")
-
-    def epochs(self) -> list[Path]:
-        return list(self.executions[-1].glob("runs/*/epochs.jsonl"))
-
-    def trainings(self) -> list[psutil.Process]:
-        return [
-            process
-            for process in psutil.process_iter(["cmdline"])
-            if str(self.folder) in (process.info["cmdline"] or [""])[-1]
-            and STAND_IN.name in "".join(process.info["cmdline"])
-        ]
-
-    def state(self, flow_run: str) -> str:
-        return str(self.read(flow_run)["state_type"])
-
-    def read(self, flow_run: str) -> Any:
-        return httpx.get(f"{self.api}/flow_runs/{flow_run}", timeout=20).json()
-
-    def statuses(self) -> list[str]:
-        return [read_record(folder).status for folder in run_folders(self.executions[-1])]
-
-
-def wait_for(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
+# The artifacts of an execution whose first training waits after its first epoch.
+TRAINING = {
+    ("tiny-trainings", "0 of 2 done: 1 training, 1 waiting"),
+    (
+        "tiny-train-cnn10-cpu-float32-tensorflow-cached-r1",
+        "cnn10 on cpu #1: training, epoch 1 of 2, loss 1.0000, 24.0 images/s",
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -115,35 +36,21 @@ def lab(
     prefect_api: str,
 ) -> Iterator[Lab]:
     """A lab whose worker waits for runs."""
-    folder, start = lab_folder, tmp_path_factory.mktemp("start")
-    (start / "sitecustomize.py").write_text(AT_START)
-    with (folder / "tiny.toml").open("a") as experiment:
+    with (lab_folder / "tiny.toml").open("a") as experiment:
         experiment.write("repeats = 2\n")
-    environment = lab_environment | {
-        "PWD": str(folder),
-        "PREFECT_API_URL": prefect_api,
-        "STAND_IN_WAITS": str(folder / "waits"),
-    }
-    found = Lab(folder, prefect_api, environment)
-    found.prefect("work-pool", "create", "lungbench", "--type", "process", "--overwrite")
-    found.prefect("--no-prompt", "deploy", "--all")
-    limit = [sys.executable, "-m", "flows.queues"]
-    subprocess.run(limit, env=environment, cwd=ROOT, check=True, timeout=100)
-    path = os.pathsep.join(filter(None, (str(start), environment.get("PYTHONPATH"))))
-    with (folder / "worker.log").open("wb") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "worker", "start", "--pool", "lungbench"],
-            env=environment | {"PYTHONPATH": path},
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
-    found.worker = psutil.Process(worker.pid)
-    try:
-        yield found
-    finally:
-        drain(worker.pid)
-        worker.wait(60)
+    found = Lab(lab_folder, prefect_api, lab_environment)
+    found.open(tmp_path_factory.mktemp("start"))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def page_of(lab: Lab, browser: Browser) -> Iterator[Callable[[str], RunPage]]:
+    """Open the page of a flow run in the UI."""
+    # By another name of this machine, as from another one: the page must not count on the server's.
+    server = lab.api.removesuffix("/api").replace("127.0.0.1", "localhost")
+    yield lambda flow_run: RunPage(browser, server, flow_run)
+    browser.go("about:blank")  # the UI draws and asks as long as it is open
 
 
 def test_a_cancel_ends_the_training_and_a_retry_goes_on_in_its_folder(lab: Lab) -> None:
@@ -160,6 +67,56 @@ def test_a_cancel_ends_the_training_and_a_retry_goes_on_in_its_folder(lab: Lab) 
     wait_for(lambda: lab.state(flow_run) == "COMPLETED")
     assert lab.executions == [execution]
     assert lab.statuses() == ["completed"] * 2
+
+
+def test_cancel_and_retry_are_clicked_in_the_ui(
+    lab: Lab, page_of: Callable[[str], RunPage]
+) -> None:
+    flow_run = lab.begin()
+    [begun] = (epochs.parent for epochs in lab.epochs())
+    kept = write_a_checkpoint(begun)
+    wait_for(lambda: lab.artifacts(flow_run) >= TRAINING)  # the page reads them once
+    page = page_of(flow_run)
+    page.wait_for("Running")
+    page.press("Artifacts")
+    page.wait_for(*(text for artifact in TRAINING for text in artifact))
+
+    page.press("Cancel")
+    page.wait_for("Cancel Flow Run")
+    page.press("Confirm")
+    wait_for(lambda: not lab.trainings())
+    wait_for(lambda: lab.state(flow_run) == "CANCELLED")
+    page.wait_for("Cancelled")
+    assert lab.statuses() == ["interrupted"] * 2
+    assert (begun / CHECKPOINT_FILE).read_bytes() == kept
+
+    before = lab.executions
+    lab.waits.unlink()
+    page.press("Retry")
+    page.wait_for("Retry tiny?")
+    page.press("Retry")
+    wait_for(lambda: lab.state(flow_run) == "COMPLETED")
+    page.wait_for("Completed")
+    assert lab.executions == before
+    assert lab.statuses() == ["completed"] * 2
+    assert [record.timing.resumed for record in lab.records() if record.timing] == [True, False]
+    assert page.asked_elsewhere == []
+
+
+def write_a_checkpoint(run_dir: Path) -> bytes:
+    """Write what a real child would have left by now; return its content."""
+    job = Job.model_validate_json((run_dir / JOB_FILE).read_bytes())
+    header = Header(
+        spec=job.spec,
+        data=PreparedData.read(job.data).fingerprint,
+        environment={},
+        epochs=read_epochs(run_dir),
+        batches=0,
+        spent=Spent(),
+        attempts=1,
+    )
+    write_checkpoint(run_dir / CHECKPOINT_FILE, header, {"network/0": np.zeros(1)})
+    return (run_dir / CHECKPOINT_FILE).read_bytes()
 
 
 def test_a_retry_after_a_kill_records_what_was_lost_and_goes_on(lab: Lab) -> None:

@@ -49,7 +49,8 @@ class Browser:
                 return result
             self._note(message)
 
-    def open(self, page: Path, *, width: int, dark: bool = False) -> None:
+    def open(self, page: Path | str, *, width: int, height: int = 900, dark: bool = False) -> None:
+        """Show a file, or what an address has, in a window of this size in CSS pixels."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         for domain in ("Page", "Network", "Log"):
             self.call(f"{domain}.enable")
@@ -57,11 +58,11 @@ class Browser:
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
-            height=900,
+            height=height,
             deviceScaleFactor=1,
             mobile=width < 500,
         )
-        self.go(page.as_uri())
+        self.go(page.as_uri() if isinstance(page, Path) else page)
 
     def go(self, address: str) -> None:
         """Navigate to an address and wait until its page is complete."""
@@ -70,11 +71,19 @@ class Browser:
         while self.value("document.readyState") != "complete" and time.monotonic() < end:
             time.sleep(0.05)
 
+    def click(self, x: float, y: float) -> None:
+        """Move the mouse to a point of the window, in CSS pixels, and press its left button."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        for event in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=event, x=x, y=y, button="left", clickCount=1)
+
     def violations(self, axe: str) -> list[Any]:
         """What axe-core finds wrong with the page: rule, how often, and the first element."""
         self.call("Runtime.evaluate", expression=axe)
-        run = "axe.run().then(found => JSON.stringify(found.violations.map(" + (
-            "each => [each.id, each.nodes.length, each.nodes[0].html.slice(0, 200)])))"
+        run = (
+            "axe.run({resultTypes: ['violations']}).then(found => JSON.stringify("
+            "found.violations.map(each => "
+            "[each.id, each.nodes.length, each.nodes[0].html.slice(0, 200)])))"
         )
         answer = self.call(
             "Runtime.evaluate", expression=run, awaitPromise=True, returnByValue=True
@@ -118,7 +127,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        with connect(_tab(profile / "DevToolsActivePort"), max_size=None) as socket:
+        # What a page requests meanwhile fills the queue, behind which no answer to a ping is read.
+        tab = _tab(profile / "DevToolsActivePort")
+        with connect(tab, max_size=None, ping_interval=None) as socket:
             yield Browser(socket)
     finally:
         process.terminate()
