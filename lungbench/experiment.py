@@ -4,13 +4,14 @@ An experiment never looks at the machine: whether a device, a folder or a weight
 asked later, by the room that uses it.
 """
 
+from collections import Counter
 from itertools import product
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from lungbench.device import Device
-from lungbench.frozen import Frozen
+from lungbench.frozen import Frozen, Settings
 from lungbench.models import MODELS
 from lungbench.settings import (
     Augmentation,
@@ -31,25 +32,31 @@ PoolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$")]
 _KINDS = ("cpu", "gpu")
 
 
-class Matrix(Frozen):
-    """The axes; every combination is one cell, trained `repeats` times.
-
-    Attributes:
-        devices: The first is the baseline of every speed-up.
-    """
+class Matrix(Settings):
+    """The axes; every combination is one cell, trained `repeats` times."""
 
     models: tuple[ModelName, ...] = Field(min_length=1)
+    """Networks to train."""
     devices: tuple[Device, ...] = Field(min_length=1)
+    """What they train on: `cpu`, `cpu:threads=4`, `gpu:0` or `gpu:all`. The first is the baseline
+    of every speed-up.
+    """
     precisions: tuple[Precision, ...] = Field(("float32",), min_length=1)
+    """Types of number that they compute with."""
     backends: tuple[Backend, ...] = Field(("tensorflow",), min_length=1)
+    """Frameworks that Keras runs on."""
     pipelines: tuple[Pipeline, ...] = Field(("cached",), min_length=1)
+    """How images reach the network: `cached` decodes each once, before any training; `paper` reads
+    and augments the files in every epoch, as the paper does (section III.C).
+    """
     repeats: int = Field(1, ge=1, le=1000)
+    """Runs of each cell, 1 to 1000; an interval needs two or more."""
 
     @field_validator("models", "devices", "precisions", "backends", "pipelines")
     @classmethod
     def _each_once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        for value in values:
-            if values.count(value) > 1:
+        for value, count in Counter(values).items():
+            if count > 1:
                 raise ValueError(f"{value} stands more than once; expected each value once")
         return values
 
@@ -121,22 +128,24 @@ class RunSpec(Frozen):
         return self.device.environ() | {"KERAS_BACKEND": self.backend}
 
 
-class Experiment(Frozen):
-    """One experiment file, checked.
-
-    Attributes:
-        hosts: The work pool that trains on a device, by the device or its kind: `cpu`, `gpu`,
-            `gpu:0`. Empty is this host, for all.
-        delivery: How the runs of other hosts come back; None without such hosts.
-    """
+class Experiment(Settings):
+    """One experiment file, checked."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    """Of the experiment and of its folder of results: up to 64 letters, digits, `.`, `_` and `-`,
+    the first a letter or a digit.
+    """
     description: str = ""
+    """What it is for, in a sentence; it decides nothing."""
     data: DataSettings = DataSettings()
     train: TrainSettings = TrainSettings()
     measure: MeasureSettings = MeasureSettings()
     hosts: dict[str, PoolName] = Field(default_factory=dict)
+    """The work pool that trains on a device, by the device or its kind: `cpu`, `gpu`, `gpu:0`.
+    Empty is this host, for all.
+    """
     delivery: DeliverySettings | None = None
+    """How the runs of other hosts come back; None without such hosts."""
     matrix: Matrix
 
     @field_validator("hosts")

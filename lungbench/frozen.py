@@ -20,6 +20,14 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class Settings(Frozen):
+    """A table of an experiment file: in a form, a key has its own name and the words below it."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, field_title_generator=lambda name, _: name
+    )
+
+
 def first_problem(error: ValidationError, keys: Sequence[str] = ()) -> str:
     """Put pydantic's first complaint into one line: where, what was received, what is expected.
 

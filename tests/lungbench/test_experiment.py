@@ -1,4 +1,6 @@
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -123,3 +125,34 @@ def test_hosts_and_delivery_belong_together() -> None:
 def test_where_a_run_trains_is_no_part_of_what_it_is() -> None:
     hosts = {"cpu": "cpu-lab", "gpu": "gpu-lab"}
     assert far(hosts).runs() == far({}).runs()
+
+
+def described(schema: dict[str, Any], table: str) -> Iterator[tuple[str, str]]:
+    """Yield every key below a table, with the words that a form shows: its own, or its type's."""
+    tables = schema["$defs"]
+    for name, key in schema.get("properties", {}).items():
+        refs = [each["$ref"] for each in (key, *key.get("anyOf", ())) if "$ref" in each]
+        types = [tables[ref.removeprefix("#/$defs/")] for ref in refs]
+        yield (
+            f"{table}{name}",
+            next((each["description"] for each in (key, *types) if "description" in each), ""),
+        )
+        for each in types:
+            yield from described(each | {"$defs": tables}, f"{table}{name}.")
+
+
+def test_every_key_of_an_experiment_is_described_in_a_sentence() -> None:
+    words = dict(described(Experiment.model_json_schema(), ""))
+    assert {"matrix.devices", "data.columns.path", "delivery.deadline_s"} <= words.keys()
+    assert [key for key, sentence in words.items() if not sentence.endswith(".")] == []
+
+
+def test_no_table_of_an_experiment_describes_its_keys_a_second_time() -> None:
+    tables = Experiment.model_json_schema()["$defs"].values()
+    # The whole docstring is shown above the table's keys: one sentence or two, no sections.
+    assert [each["title"] for each in tables if "\n\n" in each["description"]] == []
+
+
+def test_a_form_offers_the_networks_that_there_are() -> None:
+    models = Experiment.model_json_schema()["$defs"]["Matrix"]["properties"]["models"]
+    assert models["items"]["enum"] == list(model_names())
