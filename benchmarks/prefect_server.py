@@ -17,6 +17,7 @@ import httpx
 _STARTS_S = 120
 _ANSWERS_S = 300
 """A server on SQLite may stand still for more than a minute and go on (docs/decisions.md)."""
+_LOCKED_S = (1, 5, 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,16 @@ class PrefectServer:
     pid: int
 
     def ask(self, path: str, **body: object) -> Any:
-        """Post a question; return the answer.
+        """Post a question, again while the server's database is locked; return the answer.
 
         Raises:
             httpx.HTTPError: The server doesn't answer, or refuses.
         """
-        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=_ANSWERS_S)
+        for pause_s in _LOCKED_S:
+            answer = httpx.post(f"{self.api}/{path}", json=body, timeout=_ANSWERS_S)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(pause_s)
         answer.raise_for_status()
         return answer.json()
 

@@ -9,6 +9,9 @@ Times are CPU times, with those of the children that a command waits for. "A fur
 one costs beyond the next smaller suite: where it grows with the number of cells, the cost grows
 faster than linearly. Memory is looked at once a second; what a run adds is the mean over the last
 half of the runs, when caches are full and imports done.
+
+The worker's memory alone, over many flow runs that are as short as they get:
+`python -m benchmarks.scale --cells --flow-runs 60 --trainings 1 --without-reports`
 """
 
 import argparse
@@ -73,9 +76,16 @@ class Suite:
 def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
     parsed = options(__doc__, rounds=1)
-    parsed.add_argument("--cells", nargs="+", type=positive, default=[50, 150, 500])
+    parsed.add_argument(
+        "--cells", nargs="*", type=positive, default=[50, 150, 500], help="of each suite, if any"
+    )
     parsed.add_argument("--flow-runs", type=positive, default=12, help="that the worker executes")
     parsed.add_argument("--trainings", type=positive, default=25, help="of such a flow run")
+    parsed.add_argument(
+        "--without-reports",
+        action="store_true",
+        help="of these flow runs, so that they end sooner; what is left is the worker's memory",
+    )
     parsed.add_argument("--idle-s", type=positive, default=30, help="of a look at what idles")
     return parsed
 
@@ -123,6 +133,7 @@ def _measured(folder: Path, chosen: argparse.Namespace) -> tuple[list[Suite], Se
                 server,
                 flow_runs=chosen.flow_runs,
                 trainings=chosen.trainings,
+                reports=not chosen.without_reports,
                 idle_s=chosen.idle_s,
             )
     return suites, served, [*growths, worker]

@@ -70,9 +70,10 @@ def served_by_a_worker(
     *,
     flow_runs: int,
     trainings: int,
+    reports: bool,
     idle_s: float,
 ) -> tuple[Served, Growth]:
-    """Let a worker execute small suites, one after the other."""
+    """Let a worker execute small suites, one after the other, with their reports or without."""
     matrix = {"models": ["cnn10"], "devices": ["cpu"], "pipelines": ["cached"]}
     file = written(folder, "served", matrix | {"repeats": trainings})
     results = folder / "served"
@@ -84,7 +85,7 @@ def served_by_a_worker(
     with _worker(folder, environ, server) as worker:
         time.sleep(idle_s)  # it starts
         waiting, worker_waiting = percents(idle_s, server.pid, worker.pid)
-        deployment = _deployed(server)
+        deployment = _deployed(server, "scale_side" if reports else "scale_brief")
         for _ in range(flow_runs):
             server.ask(f"deployments/{deployment}/create_flow_run", parameters=parameters)
         ended = partial(_flow_runs_ended, server)
@@ -131,13 +132,13 @@ def _worker(
         worker.wait()
 
 
-def _deployed(server: PrefectServer) -> str:
+def _deployed(server: PrefectServer, module: str) -> str:
     flow = server.ask("flows/", name="benchmark")
     made = server.ask(
         "deployments/",
         name=_POOL,
         flow_id=flow["id"],
-        entrypoint="benchmarks.scale_side.benchmark",
+        entrypoint=f"benchmarks.{module}.benchmark",
         work_pool_name=_POOL,
         pull_steps=[],
     )

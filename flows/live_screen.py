@@ -82,6 +82,7 @@ class LiveScreen:
         self._execution, self._console, self._look_s = execution, console, look_s
         self._watches = watches_of(execution)
         self._standings = [watch.look() for watch in self._watches]
+        self._run_ids = [now.spec.run_id for now in self._standings]  # put together once
         self._ended = {at for at, now in enumerate(self._standings) if now.record}
         self._began = time.monotonic()
         self._logged: deque[str] = deque(maxlen=_MOST_LINES_KEPT)
@@ -129,7 +130,7 @@ class LiveScreen:
         except OSError:
             begun = set()
         for at, now in enumerate(self._standings):
-            if not now.record and now.spec.run_id in begun:
+            if not now.record and self._run_ids[at] in begun:
                 self._standings[at] = self._watches[at].look()
 
     def _say_news(self) -> None:

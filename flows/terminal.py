@@ -178,11 +178,13 @@ class _Lines:
         self._execution, self._console = execution, console
         self._runs = execution.experiment.runs()
         remaining = set(execution.remaining())
-        self._turns = [
-            _Turn(f"[{number}/{len(self._runs)}] {spec.label}", spec, _follower(execution, spec))
+        self._turns = {
+            spec.run_id: _Turn(
+                f"[{number}/{len(self._runs)}] {spec.label}", spec, _follower(execution, spec)
+            )
             for number, spec in enumerate(self._runs, 1)
             if spec in remaining
-        ]
+        }
 
     def run(self, ended: threading.Event) -> None:
         """Follow the runs, of which some may train at once, until all or `ended`."""
@@ -191,9 +193,9 @@ class _Lines:
         self._say(f"{self._execution.folder}: {counted(len(self._runs), 'run')}{known}")
         while self._turns:
             last_look, begun = ended.is_set(), self._folders()
-            self._turns = [
-                turn for turn in self._turns if turn.spec.run_id not in begun or self._goes_on(turn)
-            ]
+            for run_id in [each for each in self._turns if each in begun]:
+                if not self._goes_on(self._turns[run_id]):
+                    del self._turns[run_id]
             if last_look:
                 return
             ended.wait(_LOOK_S)

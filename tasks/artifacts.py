@@ -50,13 +50,16 @@ class Artifact:
 
     def show(self, client: SyncPrefectClient, data: Any, description: str | None = None) -> None:
         """Make or change the artifact where this is news; what the server can't do is left."""
-        news = {"data": data, "description": description}
-        if news == self._shown:
+        whole = {"data": data, "description": description}
+        known = self._shown
+        news = {key: whole[key] for key in whole if key not in known or known[key] != whole[key]}
+        if not news:
             return
         try:
             self._send(client, news)
-            self._shown = news
+            self._shown = whole
         except Exception as error:  # whatever the server does, the runs go on
+            self._shown = {}  # it may have done this without saying so: next time it is told all
             log.debug("no artifact %s: %s", self._key, error)
 
     def _send(self, client: SyncPrefectClient, news: dict[str, Any]) -> None:

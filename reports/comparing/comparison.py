@@ -150,11 +150,14 @@ def _axis_study(
 
 
 def _along(axis: Axis, first: str | None, cells: Sequence[Cell]) -> tuple[Comparison, ...]:
-    baselines = [cell for cell in cells if cell.key.value(axis) == first]
+    baselines: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if cell.key.value(axis) == first:
+            baselines[_shared(cell.key, axis)].append(cell)
     compared = [
         Comparison(cell, is_baseline=True, axis=axis)
         if cell.key.value(axis) == first
-        else _compared(cell, baselines, axis)
+        else _compared(cell, baselines[_shared(cell.key, axis)], axis)
         for cell in cells
     ]
     verdicts = adjusted([each.verdict for each in compared])
@@ -163,8 +166,7 @@ def _along(axis: Axis, first: str | None, cells: Sequence[Cell]) -> tuple[Compar
     )
 
 
-def _compared(cell: Cell, baselines: Sequence[Cell], axis: Axis) -> Comparison:
-    candidates = [each for each in baselines if _comparable(each.key, cell.key, axis)]
+def _compared(cell: Cell, candidates: Sequence[Cell], axis: Axis) -> Comparison:
     if not candidates:
         return Comparison(cell, is_baseline=False, missing=_MISSING[axis], axis=axis)
     baseline = max(candidates, key=lambda each: _likeness(each.key, cell.key, axis))
@@ -191,9 +193,9 @@ _NO_STEADY_EPOCH = (
 )
 
 
-def _comparable(one: CellKey, other: CellKey, axis: Axis) -> bool:
-    """Whether two cells can be sides of a comparison along an axis."""
-    return one.model == other.model and (axis == "device" or one.device == other.device)
+def _shared(key: CellKey, axis: Axis) -> tuple[str, ...]:
+    """Return what two cells have in common that can be sides of a comparison along an axis."""
+    return (key.model,) if axis == "device" else (key.model, key.device)
 
 
 def _likeness(one: CellKey, other: CellKey, axis: Axis) -> tuple[bool, ...]:

@@ -122,7 +122,7 @@ def test_failed_and_stopped_trainings_are_counted_apart() -> None:
     assert counts == ("1 of 4 done, 1 failed, 1 stopped, 1 waiting",)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     states=st.text("etw", min_size=1, max_size=40),
     width=st.integers(34, 130),
