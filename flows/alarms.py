@@ -6,23 +6,29 @@ Where there is no server, the exit code of the command line says the same.
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect.events import emit_event
 
-from lungbench.errors import LungbenchError
-from lungbench.executions.execution import REPORT_FILE, SUMMARY_FILE, Execution, executions
+from lungbench.counted import counted
+from lungbench.executions.execution import REPORT_FILE, Execution
+from lungbench.foreign_text import visible
+from lungbench.stats.steps import FEWEST_EARLIER
+
+if TYPE_CHECKING:  # they take a second to import, which an experiment's first nights don't need
+    from reports.over_time.history import History, Stray, Track
+    from reports.over_time.past import PastExperiment
 
 FAILED = "lungbench.execution.failed"
 UNFINISHED = "lungbench.execution.unfinished"
 REGRESSED = "lungbench.execution.regressed"
-RULES = ("time:+5%", "accuracy:-1pp")
-"""What is a regression against the execution before: an interval that is worse as a whole."""
 
 _MOST_NAMED = 20
 _LONGEST = 200
+_LONGEST_MESSAGE = 400
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +51,7 @@ class Alarm:
 def raise_alarms(execution: Execution) -> None:
     """Send an event for everything about an execution that somebody wants to be told of."""
     try:
-        for alarm in (*alarms(execution), *regressions(execution)):
+        for alarm in chain(alarms(execution), regressions(execution)):
             _send(alarm, execution)
             log.info("%s", alarm.message)
     except Exception as error:  # results are what counts, and they are written
@@ -84,34 +90,54 @@ def alarms(execution: Execution) -> Iterator[Alarm]:
 
 
 def regressions(execution: Execution) -> Iterator[Alarm]:
-    """Yield what has become worse since the execution before, as far as both can be compared."""
-    before = _before(execution)
-    if before is None:
-        return
-    from reports.over_time.changes import changes_of
-    from reports.over_time.rules import broken, judged, parse_rule
+    """Yield what has become worse, by the rule of `lungbench history` and of the index page.
 
-    try:
-        changes = changes_of(before, execution.folder)
-    except (LungbenchError, OSError) as error:
-        log.info("not compared with %s: %s", before.name, error)
+    What came after this execution isn't looked at: one that is resumed later is judged by what
+    was there when it began.
+    """
+    if sum(1 for _ in execution.folder.parent.iterdir()) <= FEWEST_EARLIER:
         return
-    found = broken(judged(changes, [parse_rule(rule) for rule in RULES]))
+    from reports.over_time.history import history_of
+    from reports.over_time.history_words import stray_finding
+
+    past = _past_until(execution)
+    if past is None:
+        return
+    history = history_of(past)
+    found = sorted(history.regressions, key=lambda each: each[1].p)
+    cells: dict[str, list[str]] = {}
+    for track, stray in found:
+        words = stray_finding(stray, history.when(track, stray))
+        cells.setdefault(visible(track.label), []).append(words)
     if found:
-        cells = {each.label: f"{each.change} ({each.rule})"[:_LONGEST] for each in found}
-        name = execution.experiment.name
-        message = f"{name}: worse than on {before.name}: {', '.join(cells)}."[:_LONGEST]
-        yield Alarm(REGRESSED, message, cells)
+        runs = {label: " ".join(words) for label, words in cells.items()}
+        yield Alarm(REGRESSED, _worse(history, *found[0], others=len(cells) - 1), runs)
 
 
-def _before(execution: Execution) -> Path | None:
-    """Return the newest earlier execution of the same name that was reported."""
-    earlier = (
-        folder
-        for folder in reversed(executions(execution.folder.parent.parent))
-        if folder.parent == execution.folder.parent and folder.name < execution.folder.name
-    )
-    return next((folder for folder in earlier if (folder / SUMMARY_FILE).exists()), None)
+def _past_until(execution: Execution) -> "PastExperiment | None":
+    """Return an experiment's executions up to this one; None where this one has no result."""
+    from reports.over_time.past import read_past
+
+    [experiment] = read_past(execution.folder.parent).experiments
+    names = [each.folder.name for each in experiment.executions]
+    if execution.folder.name not in names:
+        return None
+    until = experiment.executions[: names.index(execution.folder.name) + 1]
+    return replace(experiment, executions=until) if until[-1].cells else None
+
+
+def _worse(history: "History", track: "Track", stray: "Stray", others: int) -> str:
+    """Say the surest of what is worse, what changed by then, and how many cells are worse too."""
+    from reports.over_time.history_words import changes_at, stray_sentence
+
+    execution = history.when(track, stray)
+    changes = changes_at(history, history.experiment.executions.index(execution))
+    parts = [
+        f"{history.experiment.name}: {stray_sentence(track, stray, execution)}",
+        f"Worse too: {counted(others, 'other cell')}." if others else "",
+        f"Changed by then: {', '.join(changes)}." if changes else "",
+    ]
+    return " ".join(filter(None, parts))[:_LONGEST_MESSAGE]
 
 
 def _payload(alarm: Alarm, folder: Path) -> dict[str, Any]:

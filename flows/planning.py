@@ -17,7 +17,7 @@ from typing import Literal
 from flows.columns import columns
 from flows.suite import records
 from lungbench.data.counting import Expected, expected_images
-from lungbench.data.sources import text_of
+from lungbench.data.sources import look, text_of
 from lungbench.executions.execution import executions
 from lungbench.experiment import Experiment, RunSpec
 from lungbench.host import describe_host, unavailable
@@ -64,7 +64,12 @@ _Work = tuple[str | int, ...]
 
 
 def planned(experiment: Experiment, results: Path) -> list[PlannedRun]:
-    """Return the runs of an experiment in their order."""
+    """Return the runs of an experiment in their order.
+
+    Raises:
+        DataError: The source of the images can't be used.
+    """
+    look(experiment.data)
     earlier: dict[_Work, list[tuple[Path, RunRecord]]] = {}
     for folder, record in _earlier(results):
         earlier.setdefault(_work(record.spec), []).append((folder, record))

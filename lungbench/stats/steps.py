@@ -69,11 +69,13 @@ class Step:
         kind: `step` where the next one confirmed another level, `passing` where it did not, and
             `newest` where there is no next one yet.
         departure: From the level before it.
+        confirmed_at: Which execution confirmed a step.
     """
 
     at: int
     kind: Kind
     departure: Departure
+    confirmed_at: int | None = None
 
 
 class Course:
@@ -126,7 +128,7 @@ class Course:
             departure: What `departure` said of the value, adjusted; see `adjusted`.
         """
         if self._pending and departure and _confirms(departure, self._pending[0].departure):
-            self._begin_level(value)
+            self._begin_level(at, value)
             return
         self._settle()
         if departure and departure.p <= CONFIRMING:
@@ -141,18 +143,18 @@ class Course:
         step, value = self._pending
         self._pending = None
         if step.departure.stands_out:
-            self._found.append(_renamed(step, "passing"))
+            self._found.append(replace(step, kind="passing"))
         else:
             self._level.append(value)
 
-    def _begin_level(self, value: float) -> None:
+    def _begin_level(self, at: int, value: float) -> None:
         if self._pending is None:
             return
         step, first = self._pending
         self._squares += _squares(self._level)
         self._freedom += len(self._level) - 1
         self._level, self._pending = [first, value], None
-        self._found.append(_renamed(step, "step"))
+        self._found.append(replace(step, kind="step", confirmed_at=at))
 
 
 def adjusted(departures: Sequence[Departure | None]) -> list[Departure | None]:
@@ -179,7 +181,3 @@ def _p(change: float, error: float, freedom: int) -> float:
     if error == 0:
         return float(change == 0)
     return float(2 * stdtr(freedom, -abs(change) / error))
-
-
-def _renamed(step: Step, kind: Kind) -> Step:
-    return Step(step.at, kind, step.departure)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from lungbench.models import MODELS
 from lungbench.stats.intervals import Interval, geometric_mean, mean_interval, wilson
-from lungbench.stats.steps import ALARMING, Course, Departure, Kind, adjusted
+from lungbench.stats.steps import ALARMING, Course, Departure, Kind, Step, adjusted
 from reports.comparing.cells import CellKey, names
 from reports.over_time.past import PastExecution, PastExperiment, Place, chronological
 from reports.summaries.figures import MeasuredFigures
@@ -35,6 +35,7 @@ class Stray:
         interval: Of the change, at 95 %.
         p: Adjusted over the cells of the execution.
         earlier: Executions that it was compared with.
+        confirmed_in: The execution that confirmed a step.
     """
 
     measure: Measure
@@ -44,6 +45,7 @@ class Stray:
     interval: Interval
     p: float
     earlier: int
+    confirmed_in: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +119,17 @@ class History:
 
     @property
     def regressions(self) -> list[tuple[Track, Stray]]:
-        """What is worth an alarm: a newest point that is worse, or a step that it confirmed."""
+        """What is worth an alarm: what the newest results show to be worse, or confirm.
+
+        An execution without any result, as one under way, hides nothing that is known by then.
+        """
+        newest = max((track.points[-1].execution for track in self.tracks), default=0)
         return [
             (track, stray)
             for track in self.tracks
-            for point in track.points[-2:]
+            for point in track.points
             for stray in point.strays
-            if stray.worse and _is_new(stray, newest=point is track.points[-1])
+            if stray.worse and _is_found_in(newest, stray, point)
         ]
 
 
@@ -141,8 +147,9 @@ def history_of(experiment: PastExperiment) -> History:
     )
 
 
-def _is_new(stray: Stray, *, newest: bool) -> bool:
-    return stray.p <= ALARMING if newest else stray.kind == "step"
+def _is_found_in(execution: int, stray: Stray, point: Point) -> bool:
+    surely = point.execution == execution and stray.p <= ALARMING
+    return surely or stray.confirmed_in == execution
 
 
 def _points(place: Place, executions: Sequence[PastExecution], at: Sequence[int]) -> list[Point]:
@@ -246,24 +253,26 @@ def _strays(
 ) -> list[Stray]:
     course = courses.get((place, point.series))
     return [
-        _stray(step.departure, step.kind, measure)
+        _stray(step, measure)
         for step in (course.steps if course else ())
         if step.at == point.execution
     ]
 
 
-def _stray(departure: Departure, kind: Kind, measure: Measure) -> Stray:
+def _stray(step: Step, measure: Measure) -> Stray:
+    departure = step.departure
     change, half_width = departure.change, departure.half_width
     low, high = change - half_width, change + half_width
     timed = measure == "time"
     return Stray(
         measure=measure,
-        kind=kind,
+        kind=step.kind,
         worse=change > 0 if timed else change < 0,
         change=math.exp(change) if timed else change,
         interval=Interval(math.exp(low), math.exp(high)) if timed else Interval(low, high),
         p=departure.p_adjusted,
         earlier=departure.earlier,
+        confirmed_in=step.confirmed_at,
     )
 
 

@@ -24,11 +24,14 @@ _MOST_CHANGES = 4
 
 
 def stray_sentence(track: Track, stray: Stray, execution: PastExecution) -> str:
+    """Say what stands out in an execution, and of which cell."""
+    return f"{visible(track.label)}, {stray_finding(stray, execution)}"
+
+
+def stray_finding(stray: Stray, execution: PastExecution) -> str:
     """Say what stands out in an execution."""
-    return (
-        f"{visible(track.label)}, {day(execution)}: {stray_words(stray)}; compared with "
-        f"{counted(stray.earlier, 'earlier execution')}."
-    )
+    compared = counted(stray.earlier, "earlier execution")
+    return f"{day(execution)}: {stray_words(stray)}; compared with {compared}."
 
 
 def stray_words(stray: Stray) -> str:

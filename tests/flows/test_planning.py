@@ -1,6 +1,8 @@
 """The plan: what a probe adds to it, and what it says of what can't be probed."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,3 +117,33 @@ def test_a_time_that_is_known_is_not_probed_again(tmp_path: Path, kept: bool) ->
     (after,) = with_probes(known, asked, probe)
     assert bool(probe.asked) is not kept
     assert (after.expected_s == 60.0) is kept
+
+
+@pytest.mark.parametrize("problem", ["absent", "no_manifest.txt", "empty"])
+def test_images_that_a_run_would_refuse_are_refused_in_the_same_words(
+    problem: str, tmp_path: Path, experiment_file: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "no_manifest.txt").touch()
+    (tmp_path / "empty").mkdir()
+
+    def asked(command: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [
+                *(sys.executable, "-c", "from flows.cli import main; main()", command),
+                *(str(experiment_file), "--data", problem),
+            ],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+
+    run, plan = asked("run"), asked("plan")
+    assert (plan.returncode, plan.stdout, plan.stderr) == (3, "", run.stderr)
+    assert run.returncode == 3
+    [line] = plan.stderr.splitlines()
+    assert line.startswith("lungbench: ")
+    assert problem in line
+    assert not (tmp_path / "results").exists()
