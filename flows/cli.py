@@ -25,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="Look at, draw and prepare image folders.", no_args_is_help=True)
+data_app = typer.Typer(help="Look at, draw and audit image folders.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="FILE", help="Experiment file (TOML).")]
@@ -93,12 +93,22 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Where it listens; another one needs a password.")
     ] = "127.0.0.1",
+    *,
+    set_up_only: Annotated[
+        bool,
+        typer.Option("--set-up-only", help="Set up the server that PREFECT_API_URL names; end."),
+    ] = False,
 ) -> None:
     """Start a Prefect server and a worker on this machine, for schedules and the UI."""
-    from flows.serving import Address
-    from flows.serving import serve as served
+    from flows import serving
 
-    served(Path.cwd(), Address(host, port), lambda line: typer.echo(line, err=True))
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    if set_up_only:
+        serving.set_up(Path.cwd(), say)
+    else:
+        serving.serve(Path.cwd(), serving.Address(host, port), say)
 
 
 @app.command()

@@ -19,9 +19,10 @@ NAME = "lungbench: end flow runs without a heartbeat"
 FREQUENCY_S = 30
 """Prefect's least; `PREFECT_FLOWS_HEARTBEAT_FREQUENCY` of the processes that run flows."""
 
+HEARTBEAT = "prefect.flow-run.heartbeat"
+ENDS = tuple(f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed"))
+
 _MISSED = 3
-_HEARTBEAT = "prefect.flow-run.heartbeat"
-_ENDS = tuple(f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed"))
 
 
 def install() -> bool:
@@ -41,8 +42,8 @@ def _automation() -> Automation:
         trigger=EventTrigger(
             match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
             for_each={"prefect.resource.id"},
-            after={_HEARTBEAT},
-            expect={_HEARTBEAT, *_ENDS},
+            after={HEARTBEAT},
+            expect={HEARTBEAT, *ENDS},
             posture=Posture.Proactive,
             threshold=1,
             within=timedelta(seconds=_MISSED * FREQUENCY_S),

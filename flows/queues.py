@@ -11,7 +11,7 @@ can't: a server that is away at such a moment would end days of training (docs/d
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 
-_OURS = DeploymentFilter(tags=DeploymentFilterTags(all_=["lungbench"]))
+OURS = DeploymentFilter(tags=DeploymentFilterTags(all_=["lungbench"]))
 
 
 def limit_queues() -> None:
@@ -20,7 +20,7 @@ def limit_queues() -> None:
     A limit that somebody has set stays.
     """
     with get_client(sync_client=True) as client:
-        for deployment in client.read_deployments(deployment_filter=_OURS):
+        for deployment in client.read_deployments(deployment_filter=OURS):
             if deployment.work_pool_name and deployment.work_queue_name == deployment.name:
                 queue = client.read_work_queue_by_name(deployment.name, deployment.work_pool_name)
                 if queue.concurrency_limit is None:

@@ -21,6 +21,7 @@ from urllib.request import urlopen
 from flows.draining import drain
 from flows.suite import configure_prefect
 from lungbench.errors import Interrupted, LungbenchError, Refused
+from lungbench.secrets import without_password
 
 HOST = "127.0.0.1"
 PASSWORD, CLIENT_PASSWORD = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
@@ -75,7 +76,8 @@ def serve(folder: Path, address: Address, say: Say) -> None:
         LungbenchError: Something didn't start, or ended by itself.
         Interrupted: Somebody stopped it; the flow runs and the worker have ended in order.
     """
-    _check(folder, address)
+    _check_folder(folder)
+    _check(address)
     configure_prefect()
     environ = _environ(folder, address)
     with _stoppable(), _process("server", _server(address), environ, folder) as server:
@@ -89,6 +91,35 @@ def serve(folder: Path, address: Address, say: Say) -> None:
             _wait(server, worker)
 
 
+def set_up(folder: Path, say: Say) -> None:
+    """Make on the server in use all that `serve` makes on its own, for a worker that runs apart.
+
+    Args:
+        folder: Holds `prefect.yaml`; flow runs work there.
+        say: Told what there is.
+
+    Raises:
+        Refused: There is no `prefect.yaml`, or no server is named.
+        LungbenchError: Something could not be made.
+    """
+    _check_folder(folder)
+    configure_prefect()
+    from prefect.settings import PREFECT_API_URL
+
+    if not (api := PREFECT_API_URL.value()):
+        raise Refused(
+            "There must be a server to set up.",
+            received="no PREFECT_API_URL",
+            hint="set it, or leave --set-up-only out for a server of this command's own.",
+        )
+    _set_up({**os.environ, "PWD": str(folder)}, folder, _fail)
+    say(f"Set up: {without_password(api)} offers what {folder / DEPLOYMENTS} names.")
+
+
+def _fail(line: str) -> None:
+    raise LungbenchError("The server must be set up whole.", received=line)
+
+
 def _server(address: Address) -> tuple[str, ...]:
     return ("server", "start", "--host", address.host, "--port", str(address.port))
 
@@ -96,18 +127,21 @@ def _server(address: Address) -> tuple[str, ...]:
 _WORKER = ("worker", "start", "--pool", POOL, "--type", "process", "--name", socket.gethostname())
 
 
-def _check(folder: Path, address: Address) -> None:
-    if not address.is_loopback and not os.environ.get(PASSWORD):
-        raise Refused(
-            "A server that other machines can reach needs a password.",
-            received=f"--host {address.host}, and no {PASSWORD}",
-            hint=f"set {PASSWORD}=user:password, or leave --host out for this machine alone.",
-        )
+def _check_folder(folder: Path) -> None:
     if not (folder / DEPLOYMENTS).is_file():
         raise Refused(
             f"A server is started where {DEPLOYMENTS} lies.",
             received=folder,
             expected="the folder of the project, or a copy of that file",
+        )
+
+
+def _check(address: Address) -> None:
+    if not address.is_loopback and not os.environ.get(PASSWORD):
+        raise Refused(
+            "A server that other machines can reach needs a password.",
+            received=f"--host {address.host}, and no {PASSWORD}",
+            hint=f"set {PASSWORD}=user:password, or leave --host out for this machine alone.",
         )
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as free:
@@ -129,6 +163,7 @@ def _environ(folder: Path, address: Address) -> dict[str, str]:
     password = os.environ.get(PASSWORD, "")
     guarded = {CLIENT_PASSWORD: password, "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true"}
     return {
+        "PREFECT_SERVER_UI_API_URL": "/api",  # a browser asks the address where it found the page
         **os.environ,
         "PWD": str(folder),  # the deployments' runs work there
         **(guarded if password else {}),
@@ -201,8 +236,9 @@ def _wait_until_healthy(address: Address, server: "subprocess.Popen[bytes]") -> 
 
 def _set_up(environ: Mapping[str, str], folder: Path, say: Say) -> None:
     """Make what is missing on the server, and mend what this host's dead processes left."""
-    _prefect(("work-pool", "create", POOL, "--type", "process", "--overwrite"), environ, folder)
-    _prefect(("--no-prompt", "deploy", "--all"), environ, folder)
+    pool = ("work-pool", "create", POOL, "--type", "process", "--overwrite")
+    _must(("-m", "prefect", *pool), environ, folder)
+    _must(("-m", "flows.deploying"), environ, folder)
     for module, arguments, what in (
         ("flows.queues", (), "Executions of one deployment may overlap"),
         ("flows.heartbeat", (), "No automation for flow runs that die without a word"),
@@ -227,12 +263,12 @@ def _python(
     )
 
 
-def _prefect(arguments: tuple[str, ...], environ: Mapping[str, str], folder: Path) -> None:
-    ended = _python(("-m", "prefect", *arguments), environ, folder)
+def _must(arguments: tuple[str, ...], environ: Mapping[str, str], folder: Path) -> None:
+    ended = _python(arguments, environ, folder)
     if ended.returncode:
         said = (ended.stderr + ended.stdout).strip().splitlines() or ["no word"]
         raise LungbenchError(
-            f"`prefect {' '.join(arguments)}` must succeed.", received=said[-1].strip()
+            f"`python {' '.join(arguments)}` must succeed.", received=said[-1].strip()
         )
 
 

@@ -22,6 +22,8 @@ _PREFECT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # The newer UI asks a service of its makers' in the internet, analytics or not.
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
     # Its embedded server needs up to 20 s for a new home, which is also its default limit.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     # The terminal belongs to `flows.terminal`; Prefect's log lines go to its server, and those of

@@ -1,5 +1,10 @@
 """What somebody is told of an execution that didn't end well."""
 
+import os
+import re
+import shlex
+import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +15,8 @@ from lungbench.executions.execution import Execution
 from lungbench.experiment import Experiment
 from lungbench.host import describe_host
 from lungbench.record import DataFacts, Reason, RunRecord, Status, write_record
+
+GUIDE = Path(__file__).parents[2] / "docs" / "lab-server.md"
 
 
 @pytest.fixture
@@ -50,3 +57,29 @@ def test_failed_and_unfinished_runs_are_two_alarms(execution: Execution) -> None
         UNFINISHED,
         ["cnn10 on cpu #2", "cnn10 on cpu #3"],
     )
+
+
+@pytest.mark.parametrize(("age_h", "told"), [(25, False), (27, True), (None, True)])
+def test_a_morning_without_a_new_report_is_mailed(
+    tmp_path: Path, age_h: int | None, told: bool
+) -> None:
+    """The guide's line for cron, which needs no server, with a stand-in for mail."""
+    [line] = re.findall(r"^`0 9 \* \* \* (.*mail.*)`$", GUIDE.read_text(), re.MULTILINE)
+    assert "%" not in line  # which cron takes for the end of the line
+    mail = tmp_path / "bin" / "mail"
+    mail.parent.mkdir()
+    mail.write_text("#!/bin/sh\ncat > mailed\n")
+    mail.chmod(0o755)
+    if age_h:
+        report = tmp_path / "results/quick/20261123T020000Z/report.html"
+        report.parent.mkdir(parents=True)
+        report.touch()
+        os.utime(report, (time.time() - age_h * 3600,) * 2)
+    subprocess.run(
+        ["sh", "-c", line.replace("cd /srv/lungbench/app", f"cd {shlex.quote(str(tmp_path))}")],
+        env={"PATH": f"{mail.parent}:/usr/bin:/bin"},
+        cwd=tmp_path,
+        check=False,
+        stderr=subprocess.DEVNULL,
+    )
+    assert (tmp_path / "mailed").exists() == told

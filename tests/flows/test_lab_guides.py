@@ -25,7 +25,10 @@ UNIT = re.compile(r"`/etc/systemd/system/(\S+)`:\n\n```ini\n(.*?)```", re.DOTALL
 BLOCK = re.compile(r"```(?:console|cron)\n(.*?)```", re.DOTALL)
 ASSIGNED = re.compile(r"[A-Z_]+=")
 # Programs of the system, and those that a lab calls by way of them.
-OTHERS = {"git", "make", "export", "apt", "sudo", "cd", "tail", "mail", "systemd-analyze"}
+OTHERS = {
+    *("apt", "cd", "chmod", "chown", "echo", "exit", "export", "git", "install", "mail", "make"),
+    *("printf", "runuser", "set", "su", "systemctl", "systemd-analyze", "tail", "useradd"),
+}
 
 
 def units() -> dict[str, str]:
@@ -42,7 +45,7 @@ def commands() -> list[list[str]]:
     found = []
     for guide in GUIDES:
         for block in BLOCK.findall(guide.read_text()):
-            for line in block.replace("\\\n", " ").splitlines():
+            for line in map(str.strip, block.replace("\\\n", " ").splitlines()):
                 if re.match(r"[$#] ", line):
                     found += parts(line[2:])
                 elif re.match(r"[\d*]\S* \S+ \S+ \S+ \S+ ", line):
@@ -54,7 +57,7 @@ def commands() -> list[list[str]]:
 
 def parts(line: str) -> list[list[str]]:
     """Split a line of the shell at `&&`, `||` and `|`; leave out redirections and variables."""
-    said = re.split(r"&&|\|\||\|", re.sub(r"2>&1|>> *\S+", "", line))
+    said = re.split(r"&&|\|\||\|", re.sub(r"2>&1|>>? *\S+", "", line))
     words = [shlex.split(part, comments=True) for part in said]
     return [[word for word in each if not ASSIGNED.match(word)] for each in words]
 
@@ -105,22 +108,58 @@ def is_understood(words: list[str]) -> bool:
     return program in OTHERS
 
 
-def test_a_night_that_goes_wrong_is_mailed_with_its_exit_code(tmp_path: Path) -> None:
+def test_a_command_of_the_console_names_the_program_of_the_checkout() -> None:
+    ours = [words[0] for words in commands() if Path(words[0]).name in {"prefect", "lungbench"}]
+    assert {str(Path(program.strip("(")).parent) for program in ours} == {
+        ".venv/bin",
+        f"{HERE}/.venv/bin",  # of a unit
+    }
+
+
+@pytest.mark.parametrize(
+    ("run", "history", "mailed"),
+    [
+        ("echo it broke; exit 3", "echo never asked", ["3", "it broke"]),
+        ("echo a report", "echo slower; exit 1", ["1", "a report", "slower"]),
+        ("echo a report", "echo no worse", None),
+    ],
+)
+def test_a_night_that_goes_wrong_is_mailed_with_its_exit_code(
+    run: str, history: str, mailed: list[str] | None, tmp_path: Path
+) -> None:
     """The cron line of those who want no server, with stand-ins for lungbench and mail."""
     [block] = re.findall(r"```cron\n(.*?)```", LAB, re.DOTALL)
     line = block.split(maxsplit=5)[5].replace(f"cd {HERE}", f"cd {shlex.quote(str(tmp_path))}")
     assert "%" not in line  # which cron takes for the end of the line
-    stand_in(tmp_path / ".venv/bin/lungbench", "echo it broke; exit 3")
+    stand_in(tmp_path / ".venv/bin/lungbench", f'case "$1" in run) {run};; *) {history};; esac')
     stand_in(tmp_path / "bin/mail", 'printf "%s\\n" "$@" > mailed; cat >> mailed')
-    subprocess.run(
-        ["sh", "-c", line], env={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}, check=True
-    )
-    assert (tmp_path / "mailed").read_text().splitlines() == [
-        "-s",
-        "lungbench: exit code 3",
-        "lab@example.org",
-        "it broke",
-    ]
+    path = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    subprocess.run(["sh", "-c", line], env=path, check=True)
+    if mailed is None:
+        assert not (tmp_path / "mailed").exists()
+    else:
+        code, *said = mailed
+        subject = ["-s", f"lungbench: exit code {code}", "lab@example.org"]
+        assert (tmp_path / "mailed").read_text().splitlines() == [*subject, *said]
+
+
+@pytest.mark.parametrize(
+    ("path", "served"),
+    [
+        ("", True),
+        ("index.html", True),
+        ("quick/20261123T020000Z/report.html", True),
+        ("quick/20261123T020000Z/runs/cnn10__cpu/model.keras", False),
+        ("quick/20261123T020000Z/runs/cnn10__cpu/report.html", False),
+        ("quick/20261123T020000Z/flow.json", False),
+        ("quick/report.html", False),
+        (".cache/decoded/report.html", False),
+        ("quick/20261123T020000Z/reportXhtml", False),
+    ],
+)
+def test_the_proxy_serves_pages_alone_of_all_results(path: str, served: bool) -> None:
+    [rule] = re.findall(r'location ~ "(.*)" {', LAB)
+    assert bool(re.search(rule, f"/results/{path}")) is served
 
 
 def stand_in(path: Path, does: str) -> None:

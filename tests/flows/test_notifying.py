@@ -1,86 +1,74 @@
-"""An alarm leaves a real Prefect server as an e-mail, through a server that speaks SMTP."""
+"""Alarms leave a real Prefect server as e-mails, through a server that speaks SMTP."""
 
 import os
-import socketserver
+import ssl
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from email import message_from_string, policy
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
 import pytest
+from mail_server import NAME, MailServer, as_plain, certificate, serving
+from prefect_server import Server
+
+from flows.notifying import main
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+WHO = "from=lungbench@lab.example&to=who@lab.example"
+USER, PASSWORD = "lungbench", "p@ss/word-zq"
 
 
-class Session(socketserver.StreamRequestHandler):
-    """One client's conversation, as in RFC 5321, without extensions: no login, no encryption."""
-
-    server: "Receiver"
-
-    def handle(self) -> None:
-        self.say("220 loopback")
-        while line := self.line():
-            match line.split(maxsplit=1)[0].upper():
-                case "DATA":
-                    self.say("354 go on")
-                    self.server.received.append(self.message())
-                    self.say("250 taken")
-                case "QUIT":
-                    self.say("221 bye")
-                    return
-                case "EHLO" | "HELO" | "MAIL" | "RCPT" | "RSET" | "NOOP":
-                    self.server.said.append(line)
-                    self.say("250 yes")
-                case _:
-                    self.say("502 not here")
-
-    def message(self) -> EmailMessage:
-        lines = []
-        while (line := self.line()) != ".":
-            lines.append(line.removeprefix("."))  # a dot at the beginning is sent twice
-        text = "\n".join(lines)
-        return message_from_string(text, policy=policy.default)  # type: ignore[return-value]
-
-    def line(self) -> str:
-        return self.rfile.readline().decode().rstrip("\r\n")
-
-    def say(self, line: str) -> None:
-        self.wfile.write(f"{line}\r\n".encode())
+@pytest.fixture(scope="module")
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    """A certificate that Prefect's server is told to trust."""
+    return certificate(tmp_path_factory.mktemp("trusted"))
 
 
-class Receiver(socketserver.ThreadingTCPServer):
-    """Take every message.
-
-    Attributes:
-        said: What clients said before their messages.
-        received: The messages.
-    """
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Session)
-        self.said: list[str] = []
-        self.received: list[EmailMessage] = []
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("server")
 
 
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    with Receiver() as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield server
-        server.shutdown()
+@pytest.fixture(scope="module")
+def api(home: Path, trusted: tuple[Path, ssl.SSLContext]) -> Iterator[str]:
+    """The address of a Prefect server of this file's own, since its log is read."""
+    server = Server(home, SSL_CERT_FILE=str(trusted[0]))
+    try:
+        server.start()
+        yield server.api
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def tell(api: str, environment: dict[str, str]) -> Any:
+    """Have alarms sent to an address."""
+
+    def tell(address: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        told = {"PREFECT_API_URL": api, "LUNGBENCH_ALARMS": address} | variables
+        return subprocess.run(
+            [sys.executable, "-m", "flows.notifying"],
+            env=environment | told,
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+
+    return tell
+
+
+def with_login(port: int, password: str = PASSWORD) -> str:
+    return f"mailtos://{USER}:{quote(password, safe='')}@{NAME}:{port}?{WHO}"
 
 
 def raise_alarm(api: str, message: str) -> None:
@@ -95,6 +83,16 @@ def raise_alarm(api: str, message: str) -> None:
     httpx.post(f"{api}/events", json=[event], timeout=30).raise_for_status()
 
 
+def ask(api: str, path: str, **body: Any) -> Any:
+    return httpx.post(f"{api}/{path}", json=body, timeout=30).raise_for_status().json()
+
+
+def failures(api: str) -> list[Any]:
+    """Return the server's words on the messages that it couldn't send."""
+    failed = {"event": {"prefix": ["prefect.automation.action.failed"]}}
+    return list(ask(api, "events/filter", filter=failed)["events"])
+
+
 def wait_for(condition: Any, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -102,22 +100,131 @@ def wait_for(condition: Any, seconds: float = 60) -> None:
         time.sleep(0.2)
 
 
-def test_an_alarm_is_an_e_mail(prefect_api: str, environment: dict[str, str]) -> None:
-    with receiving() as server:
-        port = server.server_address[1]
-        address = f"mailto://127.0.0.1:{port}?from=lungbench@lab.example&to=who@lab.example"
-        subprocess.run(
-            [sys.executable, "-m", "flows.notifying"],
-            env=environment | {"PREFECT_API_URL": prefect_api, "LUNGBENCH_ALARMS": address},
-            cwd=ROOT,
-            check=True,
-            timeout=100,
-        )
+def shown(api: str, home: Path) -> str:
+    """Return all that the server shows without being asked for secrets, and its log."""
+    pages = ("block_documents/filter", "automations/filter", "events/filter")
+    asked = [str(ask(api, page)) for page in pages]
+    return "".join([*asked, (home / "server.log").read_text()])
+
+
+def assert_kept_secret(api: str, home: Path) -> None:
+    text = shown(api, home)
+    assert "lungbench-alarms" in text
+    for secret in (PASSWORD, quote(PASSWORD, safe=""), as_plain(USER, PASSWORD), "mailtos:", WHO):
+        assert secret not in text
+
+
+def test_an_alarm_is_an_e_mail(api: str, tell: Any) -> None:
+    with serving(MailServer()) as server:
+        assert tell(f"mailto://127.0.0.1:{server.port}?{WHO}").returncode == 0
         text = f"tiny: 1 of 2 trainings failed ({os.getpid()})."
-        raise_alarm(prefect_api, text)
-        wait_for(lambda: any(text in str(each) for each in server.received))
-    [mail] = [each for each in server.received if text in str(each)]
+        raise_alarm(api, text)
+        wait_for(lambda: server.received)
+    [mail] = server.received
+    assert text in str(mail)
     assert mail["Subject"] == "lungbench: alarms"
     assert "lungbench@lab.example" in mail["From"]
     assert "who@lab.example" in mail["To"]
-    assert "RCPT TO:<who@lab.example>" in [each.replace("rcpt", "RCPT") for each in server.said]
+    said = [line.upper() for _, line in server.said]
+    assert "RCPT TO:<WHO@LAB.EXAMPLE>" in said
+
+
+def test_a_login_is_made_after_starttls_and_shown_nowhere(
+    api: str, tell: Any, trusted: tuple[Path, ssl.SSLContext], home: Path
+) -> None:
+    with serving(MailServer(trusted[1], (USER, PASSWORD))) as server:
+        told = tell(with_login(server.port))
+        assert told.returncode == 0, told.stderr
+        assert "zq" not in told.stdout + told.stderr
+        raise_alarm(api, "tiny: 1 of 2 trainings failed.")
+        wait_for(lambda: server.received)
+    assert len(server.received) == 1
+    in_clear = [line.split()[0].upper() for encrypted, line in server.said if not encrypted]
+    assert in_clear == ["EHLO", "STARTTLS"]
+    assert (True, f"AUTH PLAIN {as_plain(USER, PASSWORD)}") in server.said
+    assert_kept_secret(api, home)
+
+
+@pytest.mark.parametrize("problem", ["no STARTTLS", "a certificate that nobody trusts"])
+def test_no_login_is_made_where_it_would_not_be_kept_secret(
+    problem: str, api: str, tell: Any, tmp_path: Path, home: Path
+) -> None:
+    tls = None if problem == "no STARTTLS" else certificate(tmp_path)[1]
+    before = len(failures(api))
+    with serving(MailServer(tls, (USER, PASSWORD))) as server:
+        assert tell(with_login(server.port)).returncode == 0
+        raise_alarm(api, "tiny: 1 of 2 trainings failed.")
+        wait_for(lambda: len(failures(api)) > before)
+    assert not server.received
+    assert {line.split()[0].upper() for _, line in server.said} <= {"EHLO", "STARTTLS", "QUIT"}
+    assert bool(server.refused) == (tls is not None)
+    assert_kept_secret(api, home)
+
+
+def test_a_wrong_password_changes_nothing_about_a_run(
+    api: str,
+    tell: Any,
+    trusted: tuple[Path, ssl.SSLContext],
+    home: Path,
+    experiment_file: Path,
+    lungbench_with_stand_in: list[str],
+    environment: dict[str, str],
+    waits: Path,
+) -> None:
+    before = len(failures(api))
+    with serving(MailServer(trusted[1], (USER, "another"))) as server:
+        assert tell(with_login(server.port)).returncode == 0
+        ended = subprocess.run(
+            [
+                *lungbench_with_stand_in,
+                "run",
+                str(experiment_file),
+                "--set",
+                "measure.timeout_s=0.5",
+            ],
+            env=environment | {"PREFECT_API_URL": api, "STAND_IN_WAITS": str(waits)},
+            cwd=experiment_file.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert ended.returncode == 1, ended.stderr
+        wait_for(lambda: len(failures(api)) > before)
+    assert ended.stderr.count("failed: The run took longer than") == 2
+    assert "Traceback" not in ended.stderr
+    assert (True, f"AUTH PLAIN {as_plain(USER, PASSWORD)}") in server.said
+    assert not server.received
+    assert_kept_secret(api, home)
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # which Apprise imports
+@pytest.mark.parametrize(
+    ("address", "overdue_s", "rule"),
+    [
+        (None, None, "LUNGBENCH_ALARMS must name where alarms go"),
+        (f"mailtos://{USER}:{PASSWORD}@{NAME}", None, "an address that Apprise can read"),
+        ("carrier-pigeon://lab", None, "an address that Apprise can read"),
+        ("http://127.0.0.1:9", "59", "LUNGBENCH_OVERDUE_S must be seconds, 60 or more, not '59'"),
+        ("http://127.0.0.1:9", "1 h", "LUNGBENCH_OVERDUE_S must be seconds, 60 or more, not '1 h'"),
+    ],
+)
+def test_what_cannot_be_told_of_is_one_line(
+    address: str | None,
+    overdue_s: str | None,
+    rule: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.delenv("LUNGBENCH_ALARMS", raising=False)
+    for name, value in (("LUNGBENCH_ALARMS", address), ("LUNGBENCH_OVERDUE_S", overdue_s)):
+        if value:
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr("flows.notifying.install", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = str(ended.value)
+    assert rule in said
+    assert "\n" not in said
+    assert "zq" not in said
+    assert caplog.text == ""
