@@ -59,7 +59,9 @@ def _shortcuts(found: Sequence[Contest]) -> Guard | None:
         said = f"{without}; every network is shown to be better, and only by that much."
         return Guard(SHORTCUTS, "warn", said, _SHORTCUT_ADVICE, _labels(beaten))
     count = f"{len(no_better)} of {counted(len(beaten), 'cell')}"
-    said = f"{without}, and {count} are not shown to be better."
+    worse = sum(each.shown == "worse" for each in no_better)
+    which = f", {fmt.count(worse)} of them shown to be worse" if worse else ""
+    said = f"{without}, and {count} are not shown to be better{which}."
     return Guard(SHORTCUTS, "fail", said, _SHORTCUT_ADVICE, _labels(no_better))
 
 

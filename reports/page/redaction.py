@@ -3,7 +3,8 @@
 Hosts are renamed before a page is built, since drawings shorten long names; all else is rewritten
 in the finished page: so nothing that reaches it is missed, whichever file it comes from, and
 nothing that was compared is changed. Each name gets one placeholder wherever it stands: `host-1`,
-`user-1`, `gpu-1`. Absolute paths are cut down to their last part.
+`user-1`, `gpu-1`. Absolute paths are cut down to their last part, and a kernel's release, which may
+name who built it, to its first two numbers.
 
 Users are known by the home folders and addresses (`ana@ward7`) that are found; a name that stands
 nowhere in such a place can't be told from any other word. Pictures stay as they are: small ones of
@@ -45,6 +46,9 @@ _SEPARATORS = re.compile(r"[/\\]+")
 _SHORTEST_USER = 3  # shorter ones are words of every language
 _EVERYBODYS = frozenset({"root"})
 
+_KERNEL = re.compile(r"(?:^|, )([A-Z]\w+) ((\d+\.\d+)\S*)")
+_PLAIN_RELEASE = re.compile(r"[\d.]+")
+
 _SVG_TEXT = re.compile(r"""(?<=>)[^<]+(?=<)|(?<=aria-label=")[^"]*""")
 
 
@@ -82,6 +86,7 @@ def renaming(texts: Iterable[str], executions: Sequence[Results]) -> Change:
     users = {name: f"user-{number}" for number, name in enumerate(dict.fromkeys(_users(known)), 1)}
     gpus = {name: f"gpu-{number}" for number, name in enumerate(_gpus(executions, known), 1)}
     return _in_order(
+        _kernels(each.record.host.os for execution in executions for each in execution.runs),
         _paths(_known_paths(executions)),
         _words(gpus),
         lambda text: _SERIAL.sub(r"\1hidden", text),
@@ -96,6 +101,26 @@ def _in_order(*changes: Change) -> Change:
     def change(text: str) -> str:
         for each in changes:
             text = each(text)
+        return text
+
+    return change
+
+
+def _kernels(systems: Iterable[str]) -> Change:
+    """Cut the releases of kernels down to major and minor; of a distribution, nothing.
+
+    A release of numbers alone may be any version, and is only cut behind the kernel's name.
+    """
+    shorter = {}
+    for system, release, numbers in (it for each in systems for it in _KERNEL.findall(each)):
+        shorter[f"{system} {release}"] = f"{system} {numbers}"
+        if not _PLAIN_RELEASE.fullmatch(release):
+            shorter[release] = numbers
+    longest_first = sorted(shorter, key=len, reverse=True)
+
+    def change(text: str) -> str:
+        for found in longest_first:
+            text = text.replace(found, shorter[found])
         return text
 
     return change

@@ -43,6 +43,9 @@ SECTIONS = (
 )
 
 
+_LONGEST_DESCRIPTION = 240
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One entry of the page's contents."""
@@ -56,6 +59,7 @@ class Page:
     """Everything that the page says.
 
     Attributes:
+        descriptions: What the experiments are about, in the words of their files.
         subtitle: What ran on what, in a line.
         several: Whether the report is of several executions.
         failures: The runs without a result, by execution.
@@ -65,6 +69,7 @@ class Page:
     """
 
     title: str
+    descriptions: tuple[str, ...]
     subtitle: str
     several: bool
     rendered: str
@@ -103,6 +108,7 @@ def page(executions: Sequence[Results], now: datetime, *, pictures: bool = True)
     without_lungs = shortcuts(executions, study)
     return Page(
         title=fmt.listed(list(dict.fromkeys(_name(each) for each in executions))),
+        descriptions=_descriptions(executions),
         subtitle=_subtitle(executions, study),
         several=len(executions) > 1,
         rendered=f"Rendered {fmt.moment(now)} by lungbench {__version__}.",
@@ -128,6 +134,25 @@ def page(executions: Sequence[Results], now: datetime, *, pictures: bool = True)
 
 def _name(execution: Results) -> str:
     return execution.experiment.name if execution.experiment else execution.folder.name
+
+
+def _descriptions(executions: Sequence[Results]) -> tuple[str, ...]:
+    """Return each description once, shortened, and named where there are several experiments."""
+    found = {
+        _name(each): " ".join(each.experiment.description.split())
+        for each in executions
+        if each.experiment
+    }
+    several = len({_name(each) for each in executions}) > 1
+    return tuple(
+        _shortened(f"{name}: {text}" if several else text) for name, text in found.items() if text
+    )
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST_DESCRIPTION:
+        return text
+    return f"{text[: _LONGEST_DESCRIPTION - 1].rstrip()}…"
 
 
 def _subtitle(executions: Sequence[Results], study: Study) -> str:

@@ -58,12 +58,12 @@ def by_axis(study: AxisStudy) -> ByAxis:
         "Network",
         "Device",
         _VALUE_TITLES[study.axis],
-        "#Runs",
-        "#Steady epoch",
         "#Speed-up [95%]",
+        "Diagnosis",
         "#Accuracy [95%]",
         "#Difference [95%]",
-        "Diagnosis",
+        "#Steady epoch",
+        "#Runs",
     )
     title = AXIS_TITLES[study.axis]
     rows = [_row(each) for each in study.comparisons]
@@ -87,10 +87,10 @@ def _row(comparison: Comparison) -> tuple[str, ...]:
         cell.title,
         cell.name.without(comparison.axis),
         cell.key.value(comparison.axis),
-        fmt.count(len(cell.runs)),
-        fmt.seconds(cell.steady_epoch_s),
         speedup_text(comparison),
+        quality_label(comparison),
         accuracy_text(cell),
         fmt.points(verdict.difference, verdict.interval) if verdict else fmt.MISSING,
-        quality_label(comparison),
+        fmt.seconds(cell.steady_epoch_s),
+        fmt.count(len(cell.runs)),
     )

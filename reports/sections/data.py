@@ -20,10 +20,10 @@ _MOST_SKIPPED = 50
 
 @dataclass(frozen=True, slots=True)
 class DataOf:
-    """The data of one execution.
+    """One set of images, on which one or several executions trained.
 
     Attributes:
-        title: The execution's name.
+        title: Names of the executions.
         leak: What test images say that were trained on; None where there are none.
         counts: Images per class and split; None where no run recorded them.
         collections: Images of each collection and class; None where there is one only.
@@ -47,23 +47,39 @@ class DataOf:
 
 
 def data(executions: Sequence[Results], *, pictures: bool = True) -> tuple[DataOf, ...]:
-    """Describe the data of every execution.
+    """Describe every set of images once, however many executions trained on it.
 
     Args:
         executions: What was read.
         pictures: Whether some of the images are shown.
     """
-    room = MOST_BYTES // max(1, len(executions)) if pictures else 0
-    return tuple(_data_of(execution, number, room) for number, execution in enumerate(executions))
+    by_data: dict[str, list[Results]] = {}
+    for execution in executions:
+        by_data.setdefault(_identity(execution), []).append(execution)
+    room = MOST_BYTES // max(1, len(by_data)) if pictures else 0
+    return tuple(_data_of(alike, at, room) for at, alike in enumerate(by_data.values()))
 
 
-def _data_of(execution: Results, number: int, room: int) -> DataOf:
-    known = next((run.record.data for run in execution.runs), None)
+def _identity(execution: Results) -> str:
+    """Return what executions on the same images share; the folder where that isn't known."""
+    described = execution.data or _recorded(execution)
+    return described.fingerprint if described else str(execution.folder)
+
+
+def _recorded(execution: Results) -> DataFacts | None:
+    return next((run.record.data for run in execution.runs), None)
+
+
+def _data_of(alike: Sequence[Results], number: int, room: int) -> DataOf:
+    """Describe what all of them trained on, by the one that left the most of it on record."""
+    execution = max(alike, key=_on_record)
+    known = _recorded(execution)
     skipped = execution.skipped_images
+    leaks = (sentence for each in alike if (sentence := leak_sentence(each)))
     return DataOf(
-        title=execution.name,
-        facts=tuple(_facts(execution, known)),
-        leak=leak_sentence(execution),
+        title=fmt.listed([each.name for each in alike]),
+        facts=_all_facts(alike),
+        leak=next(leaks, None),
         counts=_counts(known, _folds(execution)) if known else None,
         collections=_collections(execution.data) if execution.data else None,
         skipped=_skipped(execution) if skipped else None,
@@ -76,6 +92,21 @@ def _data_of(execution: Results, number: int, room: int) -> DataOf:
         reasons=_reasons(execution) if skipped else None,
         samples=samples_of(execution, room) if room else (),
     )
+
+
+def _on_record(execution: Results) -> int:
+    """Count which of its run records, data and images an execution still has."""
+    left = (_recorded(execution), execution.data, execution.images.histograms)
+    return sum(bool(each) for each in left)
+
+
+def _all_facts(alike: Sequence[Results]) -> tuple[Fact, ...]:
+    """Return each fact once, with every value that it has in one of the executions."""
+    values: dict[str, dict[str, None]] = {}
+    for execution in alike:
+        for fact in _facts(execution, _recorded(execution)):
+            values.setdefault(fact.name, {})[fact.value] = None
+    return tuple(Fact(name, fmt.listed(list(found))) for name, found in values.items())
 
 
 def _brightness(execution: Results, number: int) -> Figure | None:

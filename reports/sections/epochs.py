@@ -22,6 +22,8 @@ EPOCHS_READING = (
 _STARVED = 0.05
 # More than half of an epoch is what limits it: without the rest, it would be twice as fast at most.
 _HALF = 0.5
+# Of a share, in a percentage with one decimal.
+_DECIMALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def _sentence(cell: Cell) -> str:
 
 def _of_epoch(share: float) -> str:
     """Write a share of the epoch; a control leg that was disturbed takes longer than the epoch."""
-    return f"{fmt.share(share)} of an epoch" if share < 1 else "which takes all of an epoch"
+    whole = round(share, _DECIMALS) >= 1
+    return "which takes all of an epoch" if whole else f"{fmt.share(share)} of an epoch"
 
 
 def _waits(waiting: float) -> str:

@@ -149,18 +149,30 @@ def _summary(baselines: ShortcutBaselines, networks: Sequence[Contest]) -> str:
 
 
 def _remark(found: Sequence[Contest]) -> str | None:
-    """Name the networks that are not shown to be better than a shortcut that beats guessing."""
-    beaten = [
-        each
-        for each in found
-        if beats_guessing(each.baselines) and each.shown not in (None, "better")
-    ]
-    if not beaten:
+    """Tell the networks that are worse, or not better, than a shortcut that beats guessing."""
+    judged = [each for each in found if each.shown and beats_guessing(each.baselines)]
+    worse = [each for each in judged if each.shown == "worse"]
+    undecided = [each for each in judged if each.shown == "not shown to be better"]
+    if not (worse or undecided):
         return None
-    names = list(dict.fromkeys(_title(each.cell) for each in beaten))
-    named = fmt.listed(names) if len(names) <= _MOST_NAMED else counted(len(names), "cell")
-    best = beaten[0].baselines.best_baseline
-    return (
-        f"Not shown to be better than a logistic regression on {best.sees} alone "
-        f"({fmt.share(best.right / len(beaten[0].baselines.test))}): {named}. See “{TITLE}”."
+    baselines = judged[0].baselines
+    best = baselines.best_baseline
+    other = (
+        f"a logistic regression on {best.sees} alone "
+        f"({fmt.share(best.right / len(baselines.test))})"
     )
+    said = []
+    if worse:
+        said.append(f"Worse than {other}: {_which(worse, judged)}.")
+    if undecided:
+        than = "it" if worse else other
+        said.append(f"Not shown to be better than {than}: {_which(undecided, judged)}.")
+    return f"{' '.join(said)} See “{TITLE}”."
+
+
+def _which(some: Sequence[Contest], judged: Sequence[Contest]) -> str:
+    """Name a few cells; say of more how many they are of all."""
+    names = list(dict.fromkeys(_title(each.cell) for each in some))
+    if len(judged) <= _MOST_NAMED:
+        return fmt.listed(names)
+    return f"{len(some)} of {counted(len(judged), 'cell')}"

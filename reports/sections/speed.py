@@ -30,14 +30,14 @@ _READING = (
 _TITLES = (
     "Network",
     "Device",
-    "#Runs",
+    "#Speed-up [95%]",
+    "Diagnosis",
+    "#Accuracy [95%]",
+    "#Difference [95%]",
     "#First epoch",
     "#Steady epoch",
     "#Images/s",
-    "#Speed-up [95%]",
-    "#Accuracy [95%]",
-    "#Difference [95%]",
-    "Diagnosis",
+    "#Runs",
     "#Paper, CPU to GPU",
 )
 
@@ -256,14 +256,14 @@ def _row(comparison: Comparison) -> tuple[str, ...]:
     return (
         cell.title,
         cell.label,
-        _runs(cell),
+        speedup_text(comparison),
+        quality_label(comparison),
+        accuracy_text(cell),
+        fmt.points(verdict.difference, verdict.interval) if verdict else fmt.MISSING,
         fmt.seconds(cell.first_epoch_s),
         fmt.seconds(cell.steady_epoch_s),
         fmt.significant(cell.mean_images_per_s),
-        speedup_text(comparison),
-        accuracy_text(cell),
-        fmt.points(verdict.difference, verdict.interval) if verdict else fmt.MISSING,
-        quality_label(comparison),
+        _runs(cell),
         fmt.ratio(published.estimate) if published else fmt.MISSING,
     )
 

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lungbench.stats.intervals import Combined, Interval, Speedup
-from reports.comparing.cells import Axis
+from reports.comparing.cells import Axis, Cell
 from reports.comparing.comparison import Comparison, Study, combined_by_label
 from reports.comparing.leaks import leak_sentence
 from reports.comparing.quality import EQUIVALENCE_MARGIN
 from reports.forms import format as fmt
+from reports.forms.blocks import Fact
 from reports.results.load import Failure, Results
 from reports.sections.diagnosis import weights_warning
 from reports.sections.trust import Trust
 from reports.wording.findings import axis_findings, device_findings, diagnosis_counts
-from reports.wording.quality_sentences import quality_label
-from reports.wording.sentences import refusals, shared_words, sides
+from reports.wording.glossary import device_words, terms_of
+from reports.wording.quality_sentences import accuracies_text, quality_label
+from reports.wording.sentences import refusals, sides
 
 _MOST_FIGURES = 4
 
@@ -52,12 +54,14 @@ class Verdict:
     Attributes:
         remarks: What else must be known before reading on, such as runs that failed.
         reading: What the words beside the figures mean; None where there are no figures.
+        terms: What the short names of devices, precisions and pipelines mean.
     """
 
     figures: tuple[KeyFigure, ...]
     findings: tuple[Finding, ...]
     remarks: tuple[str, ...]
     reading: str | None
+    terms: tuple[Fact, ...]
 
 
 def verdict(
@@ -79,6 +83,7 @@ def verdict(
         findings=tuple(Finding(first, tuple(rest)) for first, *rest in said),
         remarks=tuple(_remarks(executions, study, (trusted.pointer, remark))),
         reading=_reading(study),
+        terms=terms_of(study) if study.comparisons else (),
     )
 
 
@@ -112,7 +117,7 @@ def _mean_figures(group: Sequence[Comparison]) -> list[KeyFigure]:
             value=fmt.ratio(mean.estimate),
             interval=_mean_words(mean),
             label=f"{fmt.listed(models)}, {_against(by_label[label][0])}",
-            quality=f"diagnosis: {diagnosis_counts(by_label[label])}",
+            quality=_diagnosis(diagnosis_counts(by_label[label]), by_label[label]),
         )
         for label, (mean, models) in combined_by_label(group).items()
     ]
@@ -123,14 +128,32 @@ def _figure(comparison: Comparison, speedup: Speedup) -> KeyFigure:
         value=fmt.ratio(speedup.estimate),
         interval=_interval_words(speedup),
         label=f"{comparison.cell.title}, {_against(comparison)}",
-        quality=f"diagnosis: {quality_label(comparison)}",
+        quality=_diagnosis(quality_label(comparison), (comparison,)),
     )
 
 
+def _diagnosis(found: str, comparisons: Sequence[Comparison]) -> str:
+    return "; ".join(filter(None, (f"diagnosis: {found}", accuracies_text(comparisons))))
+
+
 def _against(comparison: Comparison) -> str:
-    """Say what stands against what: `JAX over TensorFlow on cpu`."""
+    """Say what stands against what: `JAX instead of TensorFlow on 2 CPU threads`."""
+    cell, baseline = comparison.cell, comparison.baseline
+    if comparison.axis == "device" and baseline:
+        said = f"{_place(cell)} instead of {_place(baseline)}"
+        return said + _in_brackets(tuple(cell.name.variant.values()))
     here, there = sides(comparison)
-    return f"{here} over {there}{shared_words(comparison)}"
+    said = f"{here} instead of {there} on {device_words(cell.key.device)}"
+    return said + _in_brackets(cell.name.besides(comparison.axis)[1:])
+
+
+def _place(cell: Cell) -> str:
+    """Name a device in words, with what tells it from others of its kind."""
+    return device_words(cell.key.device) + _in_brackets(cell.name.place)
+
+
+def _in_brackets(words: Sequence[str]) -> str:
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _mean_words(mean: Combined) -> str:
@@ -161,6 +184,16 @@ def _reading(study: Study) -> str | None:
         return None
     margin = fmt.points(EQUIVALENCE_MARGIN).lstrip("+")
     said = ["How many times as fast an epoch is as on the other side: below 1× is slower."]  # noqa: RUF001
+    largest = {
+        fmt.share(each.cell.quality.largest_class)
+        for each in study.every
+        if each.speedup and each.cell.quality
+    }
+    if largest:
+        said.append(
+            "Accuracy: the share of the test images named rightly; always naming the largest class "
+            f"would reach {fmt.listed(sorted(largest), 'or')}."
+        )
     if any(label.startswith("equally good") for label in labels):
         said.append(f"“Equally good”: both accuracies are shown to lie within {margin}.")
     if "inconclusive" in labels:

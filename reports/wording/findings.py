@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from lungbench.stats.intervals import Speedup
 from reports.comparing.comparison import AxisStudy, Comparison, Study
 from reports.forms import format as fmt
-from reports.wording.quality_sentences import pairing_sentence, quality_label
+from reports.wording.quality_sentences import accuracies_text, pairing_sentence, quality_label
 from reports.wording.sentences import (
     asked_sentence,
     machines_sentence,
@@ -131,9 +131,9 @@ def _of(count: int, group: Sequence[Comparison]) -> str:
 
 
 def _diagnoses(group: Sequence[Comparison]) -> str:
-    return (
-        f"Diagnosis: {diagnosis_counts(group)}. Each is shown under “{AXIS_TITLES[group[0].axis]}”."
-    )
+    accuracies = accuracies_text(group)
+    found = f"{accuracies[0].upper()}{accuracies[1:]}; diagnosis" if accuracies else "Diagnosis"
+    return f"{found}: {diagnosis_counts(group)}. Each under “{AXIS_TITLES[group[0].axis]}”."
 
 
 def diagnosis_counts(group: Sequence[Comparison]) -> str:

@@ -1,5 +1,7 @@
 """What is said of the diagnosis of two sides, and in how few words a table says it."""
 
+from collections.abc import Sequence
+
 from lungbench.counted import counted
 from reports.comparing.comparison import Cell, Comparison
 from reports.comparing.quality import EQUIVALENCE_MARGIN, Quality, QualityVerdict
@@ -28,6 +30,28 @@ def quality_sentence(comparison: Comparison) -> str | None:
         f"{fmt.points(verdict.difference, verdict.interval)} on "
         f"{counted(here.images, 'test image')}.{_guessing(here, there)}"
     )
+
+
+def accuracies_text(comparisons: Sequence[Comparison]) -> str | None:
+    """Write the accuracies of both sides: `accuracy 90.1 to 94.7% against 91.0%`.
+
+    None where no pair was evaluated on both sides.
+    """
+    pairs = [
+        (each.cell.quality.accuracy, each.baseline.quality.accuracy)
+        for each in comparisons
+        if each.baseline and each.cell.quality and each.baseline.quality
+    ]
+    if not pairs:
+        return None
+    here, there = (_share_range(side) for side in zip(*pairs, strict=True))
+    return f"accuracy {here} against {there}"
+
+
+def _share_range(shares: Sequence[float]) -> str:
+    low, high = min(shares), max(shares)
+    alone = fmt.share(low)
+    return alone if alone == fmt.share(high) else fmt.share_range(low, high)
 
 
 def pairing_sentence(comparison: Comparison) -> str | None:

@@ -37,15 +37,6 @@ def test_drawings_follow_the_colour_scheme(
     assert (min(parts) > 128) is dark
 
 
-@pytest.mark.parametrize("page", ["index", "compare"])
-@pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_to_mend(
-    browser: Browser, pages: dict[str, Path], axe: str, page: str, *, dark: bool
-) -> None:
-    browser.open(pages[page], width=1440, dark=dark)
-    assert browser.violations(axe) == []
-
-
 def test_a_link_of_the_index_opens_the_report(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["index"], width=1440)
     address = browser.value("document.querySelector('tbody a').href")

@@ -9,6 +9,8 @@ import audited
 import pytest
 
 from lungbench.guards.judging import Guard
+from lungbench.metrics import metrics_of
+from lungbench.record import RunRecord
 from reports.comparing.audit_guards import LEAKS, SHORTCUTS, audit_guards
 from reports.comparing.comparison import compare
 from reports.comparing.shortcuts import Contest, contests
@@ -73,6 +75,39 @@ def test_a_network_worse_than_a_shortcut_is_called_so(lab: Any) -> None:
         pytest.skip("this network makes no mistake")
     assert contest.verdict is not None
     assert contest.verdict.difference == pytest.approx(accuracy - 1)
+
+
+@pytest.mark.parametrize(
+    ("models", "worse", "undecided"),
+    [
+        (("cnn10",), "10-layer CNN on cpu:threads=1", "10-layer CNN on cpu:threads=2"),
+        (("cnn10", "inceptionv3", "vgg16"), "3 of 6 cells", "3 of 6 cells"),
+    ],
+)
+def test_the_verdict_tells_worse_networks_from_undecided_ones(
+    lab: Any, models: tuple[str, ...], worse: str, undecided: str
+) -> None:
+    folder = lab.execution(pixels=True, models=models, change=_half_right_on_one_thread)
+    audited.audit(folder, right=105)
+    assert section(folder).remark == (
+        # 105 of 120.
+        f"Worse than a logistic regression on thumbnails alone (87.5%): {worse}. "
+        f"Not shown to be better than it: {undecided}. See “{TITLE}”."
+    )
+    judged = guard(folder, SHORTCUTS)
+    assert judged is not None
+    assert judged.found.endswith(
+        f"{2 * len(models)} of {2 * len(models)} cells are not shown to be better, "
+        f"{len(models)} of them shown to be worse."
+    )
+
+
+def _half_right_on_one_thread(run: RunRecord) -> RunRecord:
+    """Let it name 20 of each class's 40 images rightly, and on two threads 35: as the baseline."""
+    right = 20 if run.spec.device.threads == 1 else 35
+    wrong = 40 - right
+    confusion = ((right, wrong, 0), (0, right, wrong), (wrong, 0, right))
+    return run.model_copy(update={"metrics": metrics_of(confusion, run.data.classes)})
 
 
 def test_the_table_has_guesses_baselines_and_networks(lab: Any) -> None:

@@ -39,6 +39,7 @@ OSError: [Errno 5] Input/output error: '{FOLDER}/covid/1.png'
 grpc: connected to {HOST.upper()}:2222 and {OTHER_HOST}:2222 as {USER.capitalize()}
 {UUID} serial number: {SERIAL}; cache at {WINDOWS_HOME}\\{USER}\\planted\\cache
 """
+SYSTEM = "Debian GNU/Linux 12.7, Linux 6.18.5-lab7+ x86_64"
 SECRETS = (SHORT, "planted", USER, "5a4c1e0f", "00c0ffee", "4711")
 
 
@@ -170,7 +171,7 @@ def _results(*hostnames: str, folder: Path = Path("x")) -> list[Results]:
 
     class Run:
         def __init__(self, hostname: str) -> None:
-            host = Host.model_construct(hostname=hostname, gpus=())
+            host = Host.model_construct(hostname=hostname, gpus=(), os=SYSTEM)
             spec = type("Spec", (), {"weights": "none"})
             data = type("Data", (), {"source": "synthetic"})
             self.record = RunRecord.model_construct(host=host, spec=spec, data=data)
@@ -206,6 +207,8 @@ def _results(*hostnames: str, folder: Path = Path("x")) -> list[Results]:
         ("root cause in /usr/lib/x", "root cause in …/x"),
         ("cpu:threads=1 (war…", "cpu:threads=1 (…"),
         ("a longer tale…", "a longer tale…"),
+        (SYSTEM, "Debian GNU/Linux 12.7, Linux 6.18 x86_64"),
+        ("panic in 6.18.5-lab7+, not in 6.18.5", "panic in 6.18, not in 6.18.5"),
         # What is no name and no path stays.
         ("train/validation/test", "train/validation/test"),
         ("115 images/s, 3 GB/s", "115 images/s, 3 GB/s"),
@@ -217,6 +220,27 @@ def _results(*hostnames: str, folder: Path = Path("x")) -> list[Results]:
 )
 def test_names_and_paths_are_found_in_running_text(text: str, expected: str) -> None:
     assert redacted(text, _results("ward7", "b-2")) == expected
+
+
+def test_the_kernel_of_a_redacted_page_has_no_build(lab: Any, tmp_path: Path) -> None:
+    def elsewhere(record: RunRecord) -> RunRecord:
+        host = record.host.model_copy(update={"os": SYSTEM})
+        return record.model_copy(update={"host": host})
+
+    folder = lab.execution(models=("cnn10",), change=elsewhere)
+    assert "Linux 6.18.5-lab7+ x86_64" in unescape(
+        render([folder], tmp_path / "a.html").read_text()
+    )
+    shown = render([folder], tmp_path / "b.html", redact=True).read_text()
+    assert "Debian GNU/Linux 12.7, Linux 6.18 x86_64" in shown
+    assert "lab7" not in shown
+
+
+def test_a_kernels_plain_numbers_are_cut_behind_its_name_alone() -> None:
+    results = _results("ward7")
+    host = results[0].runs[0].record.host
+    object.__setattr__(host, "os", "Alpine, Linux 6.1.0 x86_64")
+    assert redacted("Linux 6.1.0, keras 6.1.0", results) == "Linux 6.1, keras 6.1.0"
 
 
 def test_a_long_name_and_its_short_form_are_one_host() -> None:

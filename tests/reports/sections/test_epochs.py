@@ -45,6 +45,12 @@ def test_a_device_that_does_not_wait_is_said_not_to(lab: Any) -> None:
     assert slow.endswith("it does not wait for images.")
 
 
+def test_a_share_that_is_all_of_the_epoch_once_it_is_rounded_is_called_all(lab: Any) -> None:
+    folder = lab.execution(models=("vgg16",), change=waiting(0.0004))
+    for said in used(folder).sentences:
+        assert "is limited by its arithmetic, which takes all of an epoch" in said
+
+
 def test_work_and_throughput_give_the_achieved_rate(lab: Any) -> None:
     record = load(lab.execution(models=("cnn10",))).runs[0].record
     assert record.timing is not None

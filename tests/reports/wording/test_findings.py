@@ -60,8 +60,47 @@ def test_more_comparisons_are_told_together_between_their_two_ends(reports: Any)
         "On cpu:threads=2 instead of cpu:threads=1, training 10-layer CNN is faster in all 4 "
         f"comparisons: from {ends[0]} ({variants[0]}) to {ends[-1]} ({variants[-1]})."
     )
-    assert diagnoses.startswith("Diagnosis: ")
+    assert "; diagnosis: " in diagnoses
     assert "of 4" in diagnoses or "all 4" in diagnoses
+
+
+def right_in(rights: dict[tuple[str, int], int]) -> Any:
+    """Let networks name this many of each class's 40 test images rightly, by threads."""
+
+    def change(run: RunRecord) -> RunRecord:
+        right = rights[run.spec.model, run.spec.device.threads or 0]
+        wrong = 40 - right
+        confusion = ((right, wrong, 0), (0, right, wrong), (wrong, 0, right))
+        return run.model_copy(update={"metrics": metrics_of(confusion, run.data.classes)})
+
+    return change
+
+
+def test_comparisons_told_together_name_the_accuracies_of_both_sides(lab: Any) -> None:
+    models = ("cnn10", "inceptionv3", "vgg16", "mobilenetv2")
+    rights = {(model, 1): 30 for model in models}
+    rights |= {(model, 2): right for model, right in zip(models, (20, 28, 30, 32), strict=True)}
+    found = screen(lab.execution(models=models, repeats=2, change=right_in(rights)))
+    [finding] = found.findings
+    # 20, 32 and 30 of 40.
+    assert finding.evidence[0].startswith("Accuracy 50.0 to 80.0% against 75.0%; diagnosis: ")
+
+
+def test_a_card_of_one_network_names_both_accuracies_and_what_naming_one_class_reaches(
+    lab: Any,
+) -> None:
+    change = right_in({("cnn10", 1): 30, ("cnn10", 2): 20})
+    found = screen(lab.execution(models=("cnn10",), repeats=2, change=change))
+    [figure] = found.figures
+    assert figure.quality.endswith("; accuracy 50.0% against 75.0%")
+    assert found.reading is not None
+    assert "always naming the largest class would reach 33.3%." in found.reading  # of 3 alike
+
+
+def test_a_side_that_was_only_timed_leaves_the_accuracies_out(reports: Any) -> None:
+    assert all(
+        "accuracy" not in it.quality for it in screen(*reports["timing_only"].folders).figures
+    )
 
 
 def test_faster_slower_and_undecided_are_counted_apart(lab: Any) -> None:
@@ -144,9 +183,10 @@ def test_the_first_screen_holds_few_figures_and_few_findings(reports: Any, case:
 def test_key_figures_change_one_axis_at_a_time(reports: Any) -> None:
     labels = [figure.label for figure in screen(*reports["every_axis"].folders).figures]
     assert labels == [
-        "10-layer CNN, cpu:threads=2 over cpu:threads=1 (float32, cached)",
-        "10-layer CNN, mixed_bfloat16 over float32 on cpu:threads=1 (cached)",
-        "10-layer CNN, the paper's pipeline over the cached pipeline on cpu:threads=1 (float32)",
+        "10-layer CNN, 2 CPU threads instead of 1 CPU thread (float32, cached)",
+        "10-layer CNN, mixed_bfloat16 instead of float32 on 1 CPU thread (cached)",
+        "10-layer CNN, the paper's pipeline instead of the cached pipeline on 1 CPU thread "
+        "(float32)",
     ]
 
 
@@ -154,10 +194,11 @@ def test_many_networks_are_shown_by_their_means_with_their_diagnoses(lab: Any) -
     folder = lab.execution(precisions=("float32", "mixed_bfloat16"), repeats=2)
     figures = screen(folder).figures
     assert [figure.label for figure in figures] == [
-        "10-layer CNN, InceptionV3 and VGG16, cpu:threads=2 over cpu:threads=1 (float32)",
-        "10-layer CNN, InceptionV3 and VGG16, mixed_bfloat16 over float32 on cpu:threads=1",
+        "10-layer CNN, InceptionV3 and VGG16, 2 CPU threads instead of 1 CPU thread (float32)",
+        "10-layer CNN, InceptionV3 and VGG16, mixed_bfloat16 instead of float32 on 1 CPU thread",
     ]
     assert all(figure.quality.startswith("diagnosis: ") for figure in figures)
+    assert all("; accuracy " in figure.quality for figure in figures)
 
 
 def test_one_device_with_several_precisions_is_not_said_to_have_no_speed_up(lab: Any) -> None:
