@@ -6,20 +6,17 @@ beside others on a desk.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import altair as alt
 from markupsafe import Markup
 
-from lungbench.record import Epoch
 from lungbench.stats.calibration import Bin
 from reports.drawings.svg import MOST_KEPT, TIP, Rows, Spec, draw, spec_of
 
-_CURVE_WIDTH = 276
 _SQUARE = 250
 _TIPS = alt.Description("tip:N")
-_MOST_EPOCHS_WITH_DOTS = 12
 
 # Besides its colour, a line is told by its dashes: by who sees no colours, and in a grey print.
 DASHES = ((1, 0), (5, 2), (2, 2), (7, 2, 2, 2))
@@ -33,11 +30,13 @@ class Curve:
         mark: The colour's name in the style sheet: `c1`.
         name: Whose it is.
         points: 1 - specificity and sensitivity, from (0, 0) to (1, 1).
+        band: 1 - specificity, and the least and the largest sensitivity of several runs.
     """
 
     mark: str
     name: str
     points: Sequence[tuple[float, float]]
+    band: Sequence[tuple[float, float, float]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,88 +52,63 @@ class Dots:
     bins: Sequence[Bin]
 
 
-@dataclass(frozen=True, slots=True)
-class Learnt:
-    """What one run learnt.
-
-    Attributes:
-        tested: Its accuracy on the test images; None where it was not tested.
-    """
-
-    name: str
-    epochs: Sequence[Epoch]
-    tested: float | None
-
-
-def learning_curves(runs: Sequence[Learnt], prefix: str, alternative: str) -> Markup:
-    """Draw accuracy above loss over the epochs: training, validation, and the test at the end."""
-    values = [value for number, run in enumerate(runs) for value in _epoch_rows(number, run)]
-    tested = [
-        {"epoch": run.epochs[-1].epoch, "accuracy": run.tested, "tip": _tested_tip(run)}
-        for run in runs
-        if run.epochs and run.tested is not None
-    ]
-    epochs = max((epoch.epoch for run in runs for epoch in run.epochs), default=1)
-    panels = _curve_panels(epochs, tested=bool(tested))
-    return draw(panels, {"epochs": values, "tested": tested}, prefix, alternative, spacing=12)
-
-
-def _epoch_rows(number: int, run: Learnt) -> Rows:
-    return [
-        {
-            "run": number,
-            "epoch": epoch.epoch,
-            "kind": kind,
-            "colour": colour,
-            "tip": f"{TIP}{run.name}, {kind}",
-        }
-        | pair
-        for epoch in run.epochs
-        for kind, colour, pair in (
-            ("training", "var(--c1)", {"accuracy": epoch.accuracy, "loss": epoch.loss}),
-            ("validation", "var(--c2)", {"accuracy": epoch.val_accuracy, "loss": epoch.val_loss}),
-        )
-    ]
-
-
-def _tested_tip(run: Learnt) -> str:
-    return f"{TIP}{run.name}, test images: {run.tested:.1%}"
-
-
 def roc_curves(curves: Sequence[Curve], prefix: str, alternative: str) -> Markup:
     """Draw ROC curves, one line each, above the diagonal that guessing gets."""
-    values = [
-        {
-            "curve": number,
-            "place": place,
-            "x": x,
-            "y": y,
-            "colour": f"var(--{curve.mark})",
-            "dash": dash_of(curve.mark),
-            "tip": f"{TIP}{curve.name}",
-        }
-        for number, curve in enumerate(curves)
-        for place, (x, y) in enumerate(_apart(curve.points))
-    ]
-    return _over_diagonal(_roc_panel(), values, prefix, alternative)
+    rows = {"points": [_line_row(number, curve) for number, curve in enumerate(curves)]}
+    banded = any(curve.band for curve in curves)
+    if banded:
+        rows["bands"] = [_band_row(curve) for curve in curves if curve.band]
+    return _over_diagonal(_roc_panel(banded=banded), rows, prefix, alternative)
 
 
-@cache
-def _roc_panel() -> Spec:
+def _line_row(number: int, curve: Curve) -> dict[str, Any]:
+    points = _apart(curve.points)
+    return {
+        "curve": number,
+        "place": list(range(len(points))),
+        "x": [x for x, _ in points],
+        "y": [y for _, y in points],
+        "colour": f"var(--{curve.mark})",
+        "dash": dash_of(curve.mark),
+        "tip": f"{TIP}{curve.name}",
+    }
+
+
+def _band_row(curve: Curve) -> dict[str, Any]:
+    return {
+        "colour": f"var(--{curve.mark})",
+        "x": [x for x, _, _ in curve.band],
+        "low": [low for _, low, _ in curve.band],
+        "high": [high for _, _, high in curve.band],
+    }
+
+
+@lru_cache(MOST_KEPT)
+def _roc_panel(*, banded: bool) -> Spec:
+    x, y = _share_axis(alt.X, "x", "1 - specificity"), _share_axis(alt.Y, "y", "sensitivity")
+    colour = alt.Color("colour:N", scale=None)
     lines = (
         alt.Chart(alt.NamedData("points"))
+        .transform_flatten(["place", "x", "y"])
         .mark_line(strokeWidth=1.6, strokeJoin="round")
         .encode(
-            x=_share_axis(alt.X, "x", "1 - specificity"),
-            y=_share_axis(alt.Y, "y", "sensitivity"),
-            color=alt.Color("colour:N", scale=None),
+            x=x,
+            y=y,
+            color=colour,
             strokeDash=dashes(),
             detail="curve:N",
             order="place:Q",
             description=_TIPS,
         )
     )
-    return _with_diagonal([lines])
+    low = _share_axis(alt.Y, "low", "sensitivity")
+    bands = (
+        alt.Chart(alt.NamedData("bands"))
+        .transform_flatten(["x", "low", "high"])
+        .mark_area(opacity=0.22)
+        .encode(x=x, y=low, y2="high:Q", color=colour, detail="colour:N")
+    )
+    return _with_diagonal([bands, lines] if banded else [lines])
 
 
 def reliability_diagram(cells: Sequence[Dots], prefix: str, alternative: str) -> Markup:
@@ -153,7 +127,7 @@ def reliability_diagram(cells: Sequence[Dots], prefix: str, alternative: str) ->
         for each in cell.bins
     ]
     most = max((each.images for cell in cells for each in cell.bins), default=1)
-    return _over_diagonal(_reliability_panel(most), values, prefix, alternative)
+    return _over_diagonal(_reliability_panel(most), {"points": values}, prefix, alternative)
 
 
 @lru_cache(MOST_KEPT)
@@ -198,9 +172,9 @@ def _with_diagonal(layers: Sequence[Any]) -> Spec:
     return spec_of(alt.layer(diagonal, *layers).properties(width=_SQUARE, height=_SQUARE))
 
 
-def _over_diagonal(panel: Spec, values: Rows, prefix: str, alternative: str) -> Markup:
+def _over_diagonal(panel: Spec, rows: dict[str, Rows], prefix: str, alternative: str) -> Markup:
     ends = [{"x": 0, "y": 0}, {"x": 1, "y": 1}]
-    return draw([panel], {"points": values, "diagonal": ends}, prefix, alternative, spacing=0)
+    return draw([panel], rows | {"diagonal": ends}, prefix, alternative, spacing=0)
 
 
 def _share_axis(channel: Any, field: str, title: str) -> Any:
@@ -215,54 +189,3 @@ def _apart(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return list(
         dict.fromkeys((round(x * steps) / steps, round(y * steps) / steps) for x, y in points)
     )
-
-
-def _whole_ticks(epochs: int) -> list[int]:
-    """Return about six epochs to label: a scale's own choice would halve them."""
-    step = max(1, round(epochs / 6))
-    return list(range(step, epochs + 1, step))
-
-
-@lru_cache(MOST_KEPT)
-def _curve_panels(epochs: int, *, tested: bool) -> tuple[Spec, Spec]:
-    """Return accuracy and loss over so many epochs; the networks of a page have the same."""
-    x = alt.X(
-        "epoch:Q",
-        title="epoch",
-        scale=alt.Scale(domain=[min(1, epochs - 1), epochs], nice=False),
-        axis=alt.Axis(format="d", values=_whole_ticks(epochs), grid=False),
-    )
-    few = epochs <= _MOST_EPOCHS_WITH_DOTS
-    return (
-        _curve(x, "accuracy", alt.Scale(domain=[0, 1]), ".0%", few=few, tested=tested),
-        _curve(x, "loss", alt.Scale(zero=True), "~r", few=few),
-    )
-
-
-def _curve(
-    x: Any, name: str, scale: Any, number_format: str, *, few: bool, tested: bool = False
-) -> Spec:
-    # A line through two epochs is hard to see: with few epochs each gets its own dot.
-    point: Any = alt.OverlayMarkDef(size=22, filled=True) if few else False
-    axis = alt.Axis(tickCount=4, format=number_format)
-    y = alt.Y(f"{name}:Q", title=name, scale=scale, axis=axis)
-    kinds = alt.Scale(domain=["training", "validation"], range=[[1, 0], [4, 2]])
-    lines = (
-        alt.Chart(alt.NamedData("epochs"))
-        .mark_line(strokeWidth=1.6, point=point)
-        .encode(
-            x=x,
-            y=y,
-            color=alt.Color("colour:N", scale=None),
-            strokeDash=alt.StrokeDash("kind:N", scale=kinds, legend=None),
-            detail=["run:N", "kind:N"],
-            description=_TIPS,
-        )
-    )
-    ends = (
-        alt.Chart(alt.NamedData("tested"))
-        .mark_point(shape="diamond", size=52, filled=False, strokeWidth=1.6, color="var(--ink)")
-        .encode(x=x, y=y, description=_TIPS)
-    )
-    layers = [lines, ends] if tested else [lines]
-    return spec_of(alt.layer(*layers).properties(width=_CURVE_WIDTH, height=110))

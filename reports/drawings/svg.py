@@ -97,7 +97,8 @@ def draw(
 
     Args:
         panels: The charts; their colours may be CSS variables, e.g. `var(--c1)`.
-        values: The rows of the data that they name.
+        values: The rows of the data that they name. Of a line's many points, a row holds whole
+            columns, for the chart to flatten: a row a point takes half as long again.
         prefix: Makes the ids inside unique on the page.
         alternative: What the charts show, for who can't see them.
         spacing: Pixels between them.
@@ -138,11 +139,10 @@ def _as_xml_allows(value: Any) -> Any:
     if isinstance(value, str):
         return value if value.isprintable() else _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
-        return {
-            key: each if isinstance(each, _PLAIN) else _as_xml_allows(each)
-            for key, each in value.items()
-        }
-    return [_as_xml_allows(each) for each in value] if isinstance(value, list) else value
+        return {key: _as_xml_allows(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [each if isinstance(each, _PLAIN) else _as_xml_allows(each) for each in value]
+    return value
 
 
 def _own_ids(root: ET.Element, prefix: str) -> None:

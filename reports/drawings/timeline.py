@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -114,13 +115,16 @@ def _thinned(times: Column, values: Column) -> Points:
     times, values = times[known], values[known]
     if len(times) <= 2 * COLUMNS:
         return tuple(zip(times.tolist(), values.tolist(), strict=True))
-    places = _column_of(times)
-    # Sorted by value within each column, its first and last are the extremes.
-    order = np.lexsort((values, places))
-    starts = np.flatnonzero(np.diff(places[order], prepend=-1))
-    ends = np.append(starts[1:], len(order)) - 1
-    kept = np.unique(np.concatenate((order[starts], order[ends])))
+    starts = np.flatnonzero(np.diff(_column_of(times), prepend=-1))
+    columns = pairwise((*starts.tolist(), len(values)))
+    kept = np.unique([place for start, end in columns for place in _extremes(values, start, end)])
     return tuple(zip(times[kept].tolist(), values[kept].tolist(), strict=True))
+
+
+def _extremes(values: Column, start: int, end: int) -> tuple[int, int]:
+    """Return where a part of the values has its first smallest and its last largest one."""
+    part = values[start:end]
+    return start + int(part.argmin()), end - 1 - int(part[::-1].argmax())
 
 
 def _column_of(times: Column) -> np.typing.NDArray[np.int64]:

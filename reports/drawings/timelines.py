@@ -1,12 +1,12 @@
 """The drawing of what a run took from its machine over time, one panel a quantity."""
 
-from functools import cache, lru_cache
+from functools import cache
 
 import altair as alt
 from markupsafe import Markup
 
 from reports.drawings.charts import dashes
-from reports.drawings.svg import MOST_KEPT, TIP, Rows, Spec, blank, completed, draw, spec_of
+from reports.drawings.svg import TIP, Rows, Spec, blank, completed, draw, spec_of
 from reports.drawings.timeline import COLUMNS, Timeline, TimelinePanel
 from reports.results.phases import PHASES
 
@@ -17,13 +17,18 @@ PHASE_MARKS = dict(zip(PHASES, ("c10", "c5", "c1", "c4"), strict=True))
 def timelines(timeline: Timeline, prefix: str, alternative: str) -> Markup:
     """Draw what a run took from its machine, one panel a quantity, over the same seconds."""
     last = len(timeline.panels) - 1
-    templates = [
-        _timeline_panel(panel.title, number, last=number == last)
+    end_s = timeline.end_s
+    panels = [
+        completed(
+            _timeline_panel(last=number == last),
+            title=panel.title,
+            data=f"panel{number}",
+            end_s=end_s,
+        )
         for number, panel in enumerate(timeline.panels)
     ]
     if timeline.phases:
-        templates.insert(0, _phase_strip())
-    panels = [completed(each, end_s=timeline.end_s) for each in templates]
+        panels.insert(0, completed(_phase_strip(), end_s=end_s))
     values = {f"panel{number}": _points(panel) for number, panel in enumerate(timeline.panels)}
     values["bounds"] = [{"at": at} for at in timeline.epoch_bounds_s]
     values["busy"] = [{"at": start, "to": end} for start, end in timeline.busy]
@@ -61,9 +66,9 @@ def _scale() -> alt.Scale:
     return alt.Scale(domain=[0, blank("end_s")], nice=False)
 
 
-@lru_cache(MOST_KEPT)
-def _timeline_panel(title: str, number: int, *, last: bool) -> Spec:
-    """Return the panel of a quantity, without its end."""
+@cache
+def _timeline_panel(*, last: bool) -> Spec:
+    """Return the panel of a quantity, without its title, its data and its end."""
     x = alt.X(
         "at:Q",
         title="seconds since the start" if last else None,
@@ -77,7 +82,8 @@ def _timeline_panel(title: str, number: int, *, last: bool) -> Spec:
         scale=alt.Scale(zero=True),
     )
     lines = (
-        alt.Chart(alt.NamedData(f"panel{number}"))
+        alt.Chart(alt.NamedData(blank("data")))
+        .transform_flatten(["at", "value"])
         .mark_line(strokeWidth=1.3, strokeJoin="round")
         .encode(
             x=x,
@@ -101,7 +107,7 @@ def _timeline_panel(title: str, number: int, *, last: bool) -> Spec:
         alt.layer(busy, rules, lines).properties(
             width=COLUMNS,
             height=62,
-            title=alt.Title(title, fontWeight="normal", frame="group", offset=4),
+            title=alt.Title(blank("title"), fontWeight="normal", frame="group", offset=4),
         )
     )
 
@@ -109,12 +115,11 @@ def _timeline_panel(title: str, number: int, *, last: bool) -> Spec:
 def _points(panel: TimelinePanel) -> Rows:
     return [
         {
-            "at": at,
-            "value": value,
+            "at": [at for at, _ in points],
+            "value": [value for _, value in points],
             "series": number,
             "colour": f"var(--c{number % 8 + 1})",
             "dash": 0 if number == 0 else 2,
         }
         for number, points in enumerate(panel.series)
-        for at, value in points
     ]

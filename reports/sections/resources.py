@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from lungbench.counted import counted
 from lungbench.guards.table import OTHER_LOAD_WARN_PERCENT
-from lungbench.record import Ledger, Resources, RunRecord
+from lungbench.record import Resources, RunRecord
 from reports.comparing.cells import turn_text
 from reports.comparing.comparison import Cell, Study
-from reports.drawings.bars import StackedRow, stacked
 from reports.drawings.timeline import drawn
 from reports.drawings.timelines import PHASE_MARKS, timelines
 from reports.forms import format as fmt
@@ -16,6 +15,7 @@ from reports.forms.blocks import Figure, LegendEntry, Panel, Table, table
 from reports.results.load import Results, Run
 from reports.results.readings import Readings
 from reports.sections.energy import ENERGY_READING, energy, unmetered
+from reports.sections.ledger import ledger
 from reports.sections.phase_use import phase_rows, phase_table
 
 # More than anybody looks at, and a bound on the size of the page; the tables have every run.
@@ -28,10 +28,6 @@ _READING = (
     f"{OTHER_LOAD_WARN_PERCENT:g}% of the host: those seconds can't be trusted. A long run is "
     "thinned to the lowest and the highest value of each pixel, so no peak is lost."
 )
-_LEDGER_READING = (
-    "One bar a run: where its wall time went, from the start of its process to its end. Only the "
-    "training part is compared above; the rest is what one also waits for."
-)
 
 _LEGEND = (
     LegendEntry("line c1", "this run; the GPU; the whole host's CPU"),
@@ -39,20 +35,6 @@ _LEGEND = (
     LegendEntry("rule", "the start of an epoch, and the end of the last"),
     LegendEntry("busy", "other load on the host"),
     *(LegendEntry(mark, f"strip: {name}") for name, mark in PHASE_MARKS.items()),
-)
-
-# The ledger's entries in the order of a run, as readers call them.
-_PHASES = (
-    ("startup_s", "start-up"),
-    ("build_s", "building"),
-    ("first_epoch_s", "first epoch"),
-    ("train_s", "later epochs"),
-    ("validation_s", "validation"),
-    ("checkpoint_s", "checkpoints"),
-    ("evaluate_s", "test"),
-    ("save_s", "saving"),
-    ("control_s", "control legs"),
-    ("other_s", "other"),
 )
 
 _USE_CAPTION = "Resources of every run; 100% of CPU is one core"
@@ -118,7 +100,7 @@ def resources(executions: Sequence[Results], study: Study) -> ResourceUse:
         phases=phase_table(phases) if phases else None,
         energy=metered,
         energy_reading=" ".join(filter(None, (reading, unmetered(pairs)))),
-        ledger=_ledger(pairs),
+        ledger=ledger(pairs),
     )
 
 
@@ -209,48 +191,3 @@ def _coverage(used: Resources) -> str:
     if used.coverage_percent is None:
         return fmt.count(used.samples)
     return f"{fmt.count(used.samples)} ({used.coverage_percent:.0f}%)"
-
-
-def _ledger(pairs: Sequence[tuple[Cell, RunRecord]]) -> Figure | None:
-    timed = [(cell, run, run.timing) for cell, run in pairs if run.timing]
-    if not timed:
-        return None
-    bars = [
-        StackedRow(cell.title, _bar_label(cell, run), _seconds(timing.ledger), _said(timing.ledger))
-        for cell, run, timing in timed
-    ]
-    rows = [
-        (
-            cell.title,
-            cell.label,
-            turn_text(run),
-            *(fmt.seconds(getattr(timing.ledger, name)) for name, _ in _PHASES),
-            fmt.duration(timing.wall_s),
-        )
-        for cell, run, timing in timed
-    ]
-    words = "; ".join(
-        f"{bar.group} on {bar.label} {fmt.duration(sum(bar.seconds))}" for bar in bars
-    )
-    alternative = f"Wall time of every run: {words}."
-    titles = ("Network", "Device", "#Run", *(f"#{title}" for _, title in _PHASES), "#Wall time")
-    return Figure(
-        reading=_LEDGER_READING,
-        panels=(Panel("Time ledger", stacked(bars, "ledger", alternative), alternative),),
-        table=table("Where the wall time of every run went", titles, rows),
-        legend=tuple(
-            LegendEntry(f"c{number}", title) for number, (_, title) in enumerate(_PHASES, start=1)
-        ),
-    )
-
-
-def _bar_label(cell: Cell, run: RunRecord) -> str:
-    return cell.label if len(cell.runs) == 1 else f"{cell.label} #{turn_text(run)}"
-
-
-def _seconds(ledger: Ledger) -> tuple[float, ...]:
-    return tuple(getattr(ledger, name) or 0.0 for name, _ in _PHASES)
-
-
-def _said(ledger: Ledger) -> tuple[str, ...]:
-    return tuple(f"{title} {fmt.seconds(getattr(ledger, name))}" for name, title in _PHASES)

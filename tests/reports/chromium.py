@@ -27,6 +27,7 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 START_S = 30.0
+ANSWER_S = 300.0  # a busy machine looks through a long page for a minute
 
 
 class Browser:
@@ -42,7 +43,7 @@ class Browser:
         self._last += 1
         self._socket.send(json.dumps({"id": self._last, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self._socket.recv(timeout=START_S))
+            message = json.loads(self._socket.recv(timeout=ANSWER_S))
             if message.get("id") == self._last:
                 assert "error" not in message, message
                 result: dict[str, Any] = message["result"]

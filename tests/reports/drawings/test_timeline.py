@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lungbench.resources.samples import Sample, SampleFile
@@ -52,6 +53,20 @@ def test_a_long_run_is_thinned_and_keeps_its_peak(run: Run) -> None:
     assert len(points) <= 2 * (COLUMNS + 1)
     assert (31_415.0, 99.0) in points
     assert list(points) == sorted(points)
+
+
+def test_a_thinned_line_has_the_extremes_of_every_pixel(run: Run) -> None:
+    noise = np.random.default_rng(0).integers(0, 9, 4000).astype(float)  # with many that are equal
+    write(run, [Sample(t_s=at, cpu_percent=value) for at, value in enumerate(noise.tolist())])
+    found = timeline(run)
+    assert found is not None
+    [points] = found.panels[0].series
+    columns = (np.arange(4000) / (3999 / COLUMNS)).astype(int)
+    for column in range(COLUMNS):
+        kept = [value for at, value in points if columns[int(at)] == column]
+        inside = noise[columns == column]
+        assert (min(kept), max(kept)) == (inside.min(), inside.max())
+        assert len(kept) <= 2
 
 
 def test_epochs_bound_a_timeline(run: Run) -> None:

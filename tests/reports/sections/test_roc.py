@@ -1,11 +1,13 @@
 import re
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
 
 from reports.comparing.comparison import compare
 from reports.comparing.evaluated import Evaluated, evaluated
+from reports.drawings.bands import MOST_LINES
 from reports.drawings.charts import Curve, roc_curves
 from reports.forms import format as fmt
 from reports.forms.blocks import Figure
@@ -49,6 +51,37 @@ def test_every_run_is_a_line_in_the_colour_of_its_device(lab: Any) -> None:
     drawing = str(figure(lab.execution(models=("cnn10",), repeats=3)).panels[0].svg)
     assert len(re.findall(r'stroke="var\(--c1\)"', drawing)) == 3
     assert len(re.findall(r'stroke="var\(--c2\)"', drawing)) == 3
+
+
+def test_many_runs_are_the_median_line_of_their_device_over_its_band(lab: Any) -> None:
+    folder = lab.execution(models=("cnn10",), repeats=MOST_LINES + 1, samples=False)
+    found = figure(folder)
+    drawing = str(found.panels[0].svg)
+    for mark in ("c1", "c2"):
+        assert len(re.findall(rf'stroke="var\(--{mark}\)"', drawing)) == 1
+        assert len(re.findall(rf'fill="var\(--{mark}\)"[^>]* opacity="0.22"', drawing)) == 1
+    assert f"<title>cpu:threads=1, median of {MOST_LINES + 1} runs</title>" in drawing
+    assert "vertical averaging" in found.reading
+    assert found.table is not None
+    assert len(found.table.rows) == 2 * (MOST_LINES + 1)
+
+
+def test_of_many_runs_a_drawing_says_the_median_area_and_its_range(lab: Any) -> None:
+    folder = lab.execution(
+        models=("cnn10",), devices=("cpu",), repeats=MOST_LINES + 1, samples=False
+    )
+    areas = [each.metrics.per_class["covid"].auc for each in networks(folder)]
+    known = sorted(area.value for area in areas if area)
+    words = f"{fmt.rate(median(known))} ({fmt.rate(known[0])} to {fmt.rate(known[-1])})"
+    alternative = figure(folder).panels[0].alternative
+    assert f"cpu, {MOST_LINES + 1} runs: median area {words}." in alternative
+
+
+def test_as_many_runs_as_a_reader_can_follow_are_a_line_each(lab: Any) -> None:
+    found = figure(lab.execution(models=("cnn10",), devices=("cpu",), repeats=MOST_LINES))
+    lines = set(re.findall(r"<title>cpu, run (\d+)</title>", found.panels[0].svg))
+    assert len(lines) == MOST_LINES
+    assert "median" not in found.reading
 
 
 def test_the_table_behind_has_every_area_with_its_interval(lab: Any) -> None:
