@@ -62,8 +62,7 @@ def hosts(
     synthesize(folder / "others", 10, 7)
     extra = [s3, s3, s3 | {"LUNGBENCH_SOURCE": str(folder / "others")}]
     found = [
-        Host(pool, api, folder / pool, **more)
-        for pool, more in zip(POOLS, extra, strict=True)
+        Host(pool, api, folder / pool, **more) for pool, more in zip(POOLS, extra, strict=True)
     ]
     yield found
     for host in found:
