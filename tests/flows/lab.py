@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
+from prefect_server import client_of
 
 from flows.draining import drain
 from lungbench.executions.execution import executions
@@ -83,12 +83,8 @@ class Lab:
         subprocess.run(command, env=self.environment, cwd=self.folder, check=True, timeout=200)
 
     def ask(self, path: str, **body: Any) -> Any:
-        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=30)
-        while answer.status_code == 503:  # SQLite's answer while somebody else writes
-            time.sleep(0.5)
-            answer = httpx.post(f"{self.api}/{path}", json=body, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
+        with client_of(self.api) as client:
+            return client.post(path, json=body).raise_for_status().json()
 
     def begin(self) -> str:
         """Ask for a flow run; return its id when its first training waits after an epoch."""
@@ -128,7 +124,8 @@ class Lab:
         return str(self.read(flow_run)["state_type"])
 
     def read(self, flow_run: str) -> Any:
-        return httpx.get(f"{self.api}/flow_runs/{flow_run}", timeout=20).json()
+        with client_of(self.api) as client:
+            return client.get(f"flow_runs/{flow_run}").raise_for_status().json()
 
     def artifacts(self, flow_run: str) -> set[tuple[str, str]]:
         """Return the key and the description of each artifact of a flow run."""

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 
 _STARTS_S = 120
+_ANSWERS_S = 120
 
 
 class Server:
@@ -67,6 +69,25 @@ class Server:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(30)
+
+
+class _Patient(httpx.HTTPTransport):
+    """Asks again where SQLite could not answer since somebody else was writing."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        deadline = time.monotonic() + _ANSWERS_S
+        while True:
+            answer = super().handle_request(request)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            assert time.monotonic() < deadline, "the server answers nothing"
+            answer.close()
+            time.sleep(0.5)
+
+
+def client_of(api: str, **options: Any) -> httpx.Client:
+    """Return a client of a server, as patient as Prefect's own, with more options of httpx's."""
+    return httpx.Client(base_url=api, timeout=_ANSWERS_S, transport=_Patient(), **options)
 
 
 def free_port() -> int:

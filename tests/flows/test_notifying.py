@@ -12,10 +12,9 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-import httpx
 import pytest
 from mail_server import NAME, MailServer, as_plain, certificate, serving
-from prefect_server import Server
+from prefect_server import Server, client_of
 
 from flows.notifying import main
 
@@ -80,11 +79,13 @@ def raise_alarm(api: str, message: str) -> None:
         "resource": {"prefect.resource.id": "lungbench.experiment.tiny"},
         "payload": {"message": message},
     }
-    httpx.post(f"{api}/events", json=[event], timeout=30).raise_for_status()
+    with client_of(api) as client:
+        client.post("events", json=[event]).raise_for_status()
 
 
 def ask(api: str, path: str, **body: Any) -> Any:
-    return httpx.post(f"{api}/{path}", json=body, timeout=30).raise_for_status().json()
+    with client_of(api) as client:
+        return client.post(path, json=body).raise_for_status().json()
 
 
 def failures(api: str) -> list[Any]:

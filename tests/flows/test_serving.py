@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from prefect_server import client_of
 from webhook import receiving
 
 from flows.draining import drain
@@ -64,7 +65,7 @@ def logged_in(api: str) -> httpx.Client:
     asked = httpx.get(f"{api}/csrf-token", params={"client": "tests"}, auth=LOGIN, timeout=30)
     token = asked.raise_for_status().json()["token"]
     headers = {"Prefect-Csrf-Client": "tests", "Prefect-Csrf-Token": token}
-    return httpx.Client(base_url=api, auth=LOGIN, headers=headers, timeout=30)
+    return client_of(api, auth=LOGIN, headers=headers)
 
 
 def ask(client: httpx.Client, path: str, **body: Any) -> Any:
