@@ -102,6 +102,11 @@ class Cell:
         return MODELS[self.key.model].title
 
     @property
+    def heading(self) -> str:
+        """The network with its variant, above rows that are then named by the device alone."""
+        return ", ".join((self.title, *self.name.variant.values()))
+
+    @property
     def timing_only(self) -> bool:
         """Whether its runs were stopped after a few timed epochs, and so diagnose nothing."""
         return any(timed_only(run) for run in self.runs)

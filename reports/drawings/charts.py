@@ -157,8 +157,9 @@ def dashes() -> Any:
 
 
 def _bin_words(found: Bin) -> str:
+    diagnoses = "1 diagnosis" if found.images == 1 else f"{found.images:,} diagnoses"
     return (
-        f"{found.images:,} diagnoses, mean confidence {found.confidence:.1%}, "
+        f"{diagnoses}, mean confidence {found.confidence:.1%}, "
         f"right {found.accuracy:.1%}"
     )
 

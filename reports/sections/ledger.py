@@ -44,7 +44,7 @@ def ledger(pairs: Sequence[tuple[Cell, RunRecord]]) -> Figure | None:
     Args:
         pairs: Every run and its cell, those of a cell together.
     """
-    timed = [(cell, run, run.timing) for cell, run in pairs if run.timing]
+    timed = _by_heading([(cell, run, run.timing) for cell, run in pairs if run.timing])
     if not timed:
         return None
     many = len(timed) > _MOST_BARS
@@ -65,6 +65,12 @@ def ledger(pairs: Sequence[tuple[Cell, RunRecord]]) -> Figure | None:
     )
 
 
+def _by_heading(timed: Sequence[_Timed]) -> list[_Timed]:
+    """Put together what stands below one heading, in the order of the first of each."""
+    headings = list(dict.fromkeys(cell.heading for cell, *_ in timed))
+    return sorted(timed, key=lambda each: headings.index(each[0].heading))
+
+
 def _reading(*, many: bool) -> str:
     if not many:
         return _READING.format(bars="One bar a run", whose="its")
@@ -74,13 +80,14 @@ def _reading(*, many: bool) -> str:
 
 def _run_bars(timed: Sequence[_Timed]) -> list[StackedRow]:
     return [
-        StackedRow(cell.title, _bar_label(cell, run), _seconds(timing.ledger), _said(timing.ledger))
+        StackedRow(cell.heading, _bar_label(cell, run), _seconds(timing.ledger), _said(timing.ledger))
         for cell, run, timing in timed
     ]
 
 
 def _bar_label(cell: Cell, run: RunRecord) -> str:
-    return cell.label if len(cell.runs) == 1 else f"{cell.label} #{turn_text(run)}"
+    name = cell.name.without_variant
+    return name if len(cell.runs) == 1 else f"{name} #{turn_text(run)}"
 
 
 def _seconds(ledger: Ledger) -> tuple[float, ...]:
@@ -105,7 +112,7 @@ def _cell_bar(timed: Sequence[_Timed]) -> StackedRow:
         f"{title} {fmt.seconds(mean)}, mean of {runs}"
         for (_, title), mean in zip(_PHASES, means, strict=True)
     )
-    return StackedRow(cell.title, cell.label, means, tuple(said))
+    return StackedRow(cell.heading, cell.name.without_variant, means, tuple(said))
 
 
 def _table(timed: Sequence[_Timed]) -> Table:

@@ -166,7 +166,7 @@ def _speedup_row(comparison: Comparison) -> ForestRow:
 
 def _place(cell: Cell) -> tuple[str, str]:
     """Return the heading and the name of a cell's row: the variant makes names too long to draw."""
-    return ", ".join((cell.title, *cell.name.variant.values())), cell.name.without_variant
+    return cell.heading, cell.name.without_variant
 
 
 def _epoch_panel(comparisons: Sequence[Comparison]) -> Panel:
