@@ -18,6 +18,9 @@ from reports.drawings.svg import MOST_KEPT, TIP, Rows, Spec, draw, spec_of
 _SQUARE = 250
 _TIPS = alt.Description("tip:N")
 
+FEWEST_JOINED = 5
+"""Diagnoses of a dot that the line of a reliability diagram goes through; fewer fall anywhere."""
+
 # Besides its colour, a line is told by its dashes: by who sees no colours, and in a grey print.
 DASHES = ((1, 0), (5, 2), (2, 2), (7, 2, 2, 2))
 
@@ -136,8 +139,10 @@ def _reliability_panel(most: int) -> Spec:
     y, colour = _share_axis(alt.Y, "y", "right"), alt.Color("colour:N", scale=None)
     area = alt.Size("images:Q", scale=alt.Scale(domain=[0, most], range=[0, 160]), legend=None)
     chart = alt.Chart(alt.NamedData("points"))
-    lines = chart.mark_line(strokeWidth=1.2).encode(
-        x=x, y=y, color=colour, strokeDash=dashes(), detail="cell:N"
+    lines = (
+        chart.mark_line(strokeWidth=1.2)
+        .transform_filter(alt.datum.images >= FEWEST_JOINED)
+        .encode(x=x, y=y, color=colour, strokeDash=dashes(), detail="cell:N")
     )
     dots = chart.mark_circle(opacity=0.85, stroke="var(--paper)", strokeWidth=0.8)
     return _with_diagonal(
@@ -158,10 +163,7 @@ def dashes() -> Any:
 
 def _bin_words(found: Bin) -> str:
     diagnoses = "1 diagnosis" if found.images == 1 else f"{found.images:,} diagnoses"
-    return (
-        f"{diagnoses}, mean confidence {found.confidence:.1%}, "
-        f"right {found.accuracy:.1%}"
-    )
+    return f"{diagnoses}, mean confidence {found.confidence:.1%}, right {found.accuracy:.1%}"
 
 
 def _with_diagonal(layers: Sequence[Any]) -> Spec:

@@ -80,7 +80,9 @@ def _reading(*, many: bool) -> str:
 
 def _run_bars(timed: Sequence[_Timed]) -> list[StackedRow]:
     return [
-        StackedRow(cell.heading, _bar_label(cell, run), _seconds(timing.ledger), _said(timing.ledger))
+        StackedRow(
+            cell.heading, _bar_label(cell, run), _seconds(timing.ledger), _said(timing.ledger)
+        )
         for cell, run, timing in timed
     ]
 

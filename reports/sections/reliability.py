@@ -8,7 +8,7 @@ import numpy as np
 from lungbench.stats.calibration import BINS, Bin, reliability
 from reports.comparing.cells import Cell
 from reports.comparing.evaluated import Evaluated, by_network, colours_of
-from reports.drawings.charts import Dots, reliability_diagram
+from reports.drawings.charts import FEWEST_JOINED, Dots, reliability_diagram
 from reports.forms import format as fmt
 from reports.forms.blocks import Figure, LegendEntry, Panel, Table, table
 
@@ -16,9 +16,10 @@ _READING = (
     "Of the diagnoses that a network is so sure of (across), so many are right (up). On the dashed "
     "diagonal its confidence is honest; below it the network is surer than it should be. A dot "
     f"holds the diagnoses of one of {BINS} bins of confidence of the same width, those of all runs "
-    "of a cell together, and its area is their number: small dots say little. The calibration "
-    "error of the tables is the mean distance from the diagonal, of each run by itself; on few "
-    "images it is above 0 even where every confidence is honest."
+    "of a cell together, and its area is their number: small dots say little, and lines pass by "
+    f"those of fewer than {FEWEST_JOINED} diagnoses. The calibration error of the tables is the "
+    "mean distance from the diagonal, of each run by itself; on few images it is above 0 even "
+    "where every confidence is honest."
 )
 
 _TITLES = ("Network", "Device", "Confidence", "#Diagnoses", "#Mean confidence", "#Right")
