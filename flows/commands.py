@@ -92,14 +92,17 @@ def report(
     Raises:
         LungbenchError: There is no execution, or the file can't be written.
     """
-    from reports.page.render import render
+    from reports.drawings.engine import own_process
 
     found = [newest_execution(folder) for folder in folders]
     repair_abandoned(found)
     own = found[0] / REPORT_FILE
     usual = own if len(found) == 1 else Path(REPORT_FILE)
     target = out or (usual.with_name(_REDACTED_FILE) if redact or not pictures else usual)
-    page = render(found, target, redact=redact, pictures=pictures)
+    with own_process():  # started before the imports
+        from reports.page.render import render
+
+        page = render(found, target, redact=redact, pictures=pictures)
     if target == own:
         with suppress(LungbenchError, OSError), hold(found[0], "lungbench report", patience_s=0):
             seal(found[0], [REPORT_FILE])

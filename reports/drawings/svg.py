@@ -7,9 +7,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import altair as alt
-import vl_convert
 from markupsafe import Markup
 
+from reports.drawings.engine import vegalite_to_svg
 from reports.drawings.lean import TIP, make_lean
 
 __all__ = ["MOST_KEPT", "TIP", "Rows", "Spec", "blank", "completed", "draw", "spec_of"]
@@ -112,7 +112,7 @@ def draw(
         "datasets": values,
         "config": _THEME,
     }
-    text = vl_convert.vegalite_to_svg(_as_xml_allows(spec))
+    text = vegalite_to_svg(_as_xml_allows(spec))
     root = ET.fromstring(text)  # noqa: S314  drawn here, not received
     make_lean(root)
     _own_ids(root, prefix)

@@ -1,6 +1,7 @@
 """The whole page as frozen data; the template only prints it."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -98,12 +99,20 @@ class Page:
 def page(executions: Sequence[Results], now: datetime, *, pictures: bool = True) -> Page:
     """Build the page of one or several executions.
 
+    The sections with drawings are built side by side: while Vega draws for one of them, in a thread
+    of its own, another reads and computes.
+
     Args:
         executions: What was read.
         now: When the page is written.
         pictures: Whether it may show some of the images.
     """
     study = compare(executions)
+    with ThreadPoolExecutor(thread_name_prefix="section") as side_by_side:
+        drawn_use = side_by_side.submit(resources, executions, study)
+        drawn_speed = side_by_side.submit(speed, study)
+        drawn_curves = side_by_side.submit(curves, study)
+        drawn_diagnosis = side_by_side.submit(diagnosis, study, executions, pictures=pictures)
     trusted = trust(executions, study)
     without_lungs = shortcuts(executions, study)
     return Page(
@@ -115,13 +124,13 @@ def page(executions: Sequence[Results], now: datetime, *, pictures: bool = True)
         sections=tuple(Section(anchor, title) for anchor, title in SECTIONS),
         verdict=verdict(executions, study, trusted, without_lungs.remark),
         trust=trusted,
-        speed=speed(study),
+        speed=drawn_speed.result(),
         latency=latency(study),
-        diagnosis=diagnosis(study, executions, pictures=pictures),
+        diagnosis=drawn_diagnosis.result(),
         shortcuts=without_lungs,
-        curves=curves(study),
+        curves=drawn_curves.result(),
         epochs=epochs(study),
-        resources=resources(executions, study),
+        resources=drawn_use.result(),
         data=data(executions, pictures=pictures),
         audits=audits(executions),
         failures=tuple((each.name, each.failures) for each in executions if each.failures),

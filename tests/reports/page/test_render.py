@@ -13,6 +13,7 @@ from page_reader import Reader
 from lungbench.errors import LungbenchError
 from lungbench.record import RunRecord
 from lungbench.stats.intervals import Interval
+from reports.drawings.engine import own_process
 from reports.forms import format as fmt
 from reports.page.render import render
 from reports.page.view import SECTIONS
@@ -53,6 +54,14 @@ def test_a_page_runs_its_own_script_alone_and_the_script_holds_no_data(rendered:
     assert f"script-src 'sha256-{digest}'; style-src" in rendered.html
     assert script == (files("reports") / "templates" / "comfort.js").read_text()
     assert len(script.splitlines()) <= 100  # what the product allows itself
+
+
+def test_a_page_is_the_same_whichever_process_draws_it(reports: Any, tmp_path: Path) -> None:
+    here = reports["complete"]
+    with own_process():
+        page = render(here.folders, tmp_path / "report.html")
+    moment = re.compile(r"Rendered .*? by lungbench")
+    assert moment.sub("", page.read_text()) == moment.sub("", here.html)
 
 
 def test_no_heading_skips_a_level(rendered: Any) -> None:
