@@ -13,14 +13,14 @@ MOST_LINES = 8
 SHARES = np.linspace(0, 1, 101)
 """Where ROC curves are set against each other: every percent of 1 - specificity."""
 
-Curve = Sequence[tuple[float, float]]
+Line = Sequence[tuple[float, float]]
 """Places, which only rise or stay, and the value at each."""
 
 Band = tuple[tuple[float, float, float, float], ...]
 """Places in their order, and at each the least value, the median and the largest."""
 
 
-def band_of(curves: Iterable[Curve]) -> Band:
+def band_of(curves: Iterable[Line]) -> Band:
     """Return the band of curves, at each place over those that have it."""
     values: dict[float, list[float]] = defaultdict(list)
     for curve in curves:
@@ -29,7 +29,7 @@ def band_of(curves: Iterable[Curve]) -> Band:
     return tuple((place, *_summary(values[place])) for place in sorted(values))
 
 
-def vertical_band(curves: Iterable[Curve]) -> Band:
+def vertical_band(curves: Iterable[Line]) -> Band:
     """Return the band of ROC curves, at each of the `SHARES`: vertical averaging, by medians.
 
     Between its points a curve is straight; where it rises straight up, its upper end counts.
@@ -44,7 +44,7 @@ def vertical_band(curves: Iterable[Curve]) -> Band:
     return tuple(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def _heights(curve: Curve) -> NDArray[np.float64]:
+def _heights(curve: Line) -> NDArray[np.float64]:
     x, y = np.transpose(curve)
     heights: NDArray[np.float64] = np.interp(SHARES, x, y)
     return heights
