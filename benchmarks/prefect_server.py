@@ -17,7 +17,7 @@ import httpx
 _STARTS_S = 120
 _ANSWERS_S = 300
 """A server on SQLite may stand still for more than a minute and go on (docs/decisions.md)."""
-_LOCKED_S = (1, 5, 20)
+_LOCKED_S = (1, 5, 20, 60, 60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,9 +99,12 @@ def main() -> None:
         suites, served, growths = _measured(Path(name), chosen)
         database_bytes = sum(file.stat().st_size for file in Path(name).glob("server/prefect.db*"))
     measured = [*suites, served, *growths, {"database_bytes": database_bytes}]
-    report.publish(Table(_HEADINGS, list(_rows(suites))), measured)
-    memory = ("process", "counted", "1/4", "1/2", "3/4", "end", "each")
-    print(f"\n{Table(memory, [row(growth, _QUARTERS) for growth in growths])}")
+    memory = Table(_MEMORY, [row(growth, _QUARTERS) for growth in growths])
+    if suites:
+        report.publish(Table(_HEADINGS, list(_rows(suites))), measured)
+        print(f"\n{memory}")
+    else:
+        report.publish(memory, measured)
     print(f"\nworker: {served.flow_runs} flow runs {served.states}, trainings {served.ends}")
     print(f"the server's database: {database_bytes / 2**20:.1f} MiB")
     waiting, asking = served.waiting_percent, served.worker_waiting_percent
@@ -198,6 +201,7 @@ def _cpu_s(pid: int) -> float:
     return sum(psutil.Process(pid).cpu_times()[:2])
 
 
+_MEMORY = ("process", "counted", "1/4", "1/2", "3/4", "end", "each")
 _HEADINGS = (
     "cells", "plan", "run", "server", "report", "wall of the run", "a further cell: plan", "run",
     "server", "report", "states",
