@@ -5,6 +5,7 @@ own; only what would ask the driver is replaced. It is no GPU: tests with it sho
 read, not that a driver gives them.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,6 +99,15 @@ class StandIn:
     def _maybe_fail(self, name: str) -> None:
         if name in self.failing:
             raise self.failing[name]
+
+
+def pytest_configure() -> None:
+    """Obey Ctrl-C, as do the processes that tests start and stop by it.
+
+    What a shell starts in the background (`make test &`) ignores it, and hands that down.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,13 +6,12 @@ The child that would train is `stand_in_child.py`.
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
-from prefect_server import client_of
+from prefect_server import ask, client_of
+from waiting import wait_for
 
 from flows.draining import drain
 from lungbench.executions.execution import executions
@@ -83,8 +82,7 @@ class Lab:
         subprocess.run(command, env=self.environment, cwd=self.folder, check=True, timeout=200)
 
     def ask(self, path: str, **body: Any) -> Any:
-        with client_of(self.api) as client:
-            return client.post(path, json=body).raise_for_status().json()
+        return ask(self.api, path, **body)
 
     def begin(self) -> str:
         """Ask for a flow run; return its id when its first training waits after an epoch."""
@@ -137,11 +135,3 @@ class Lab:
 
     def statuses(self) -> list[str]:
         return [record.status for record in self.records()]
-
-
-def wait_for(condition: Callable[[], Any]) -> None:
-    """Wait until something holds, or fail."""
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Any
 
 import httpx
 import psutil
+from process_family import family_with
+from waiting import wait_for
 
 from flows.pool_server import ENVIRON
 from flows.training import FLOW_NAME
@@ -146,8 +147,7 @@ class Host:
 
     def children(self) -> list[psutil.Process]:
         """The training processes that are here now."""
-        below = (each for engine in self.engines() for each in engine.children(recursive=True))
-        return [each for each in below if "stand_in_child.py" in " ".join(each.cmdline())]
+        return family_with("stand_in_child.py", self.worker)
 
     def kill(self) -> None:
         """Take the power away."""
@@ -242,17 +242,8 @@ class Parent:
             process.communicate()
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise TimeoutError
-
-
 def wait_while_it_lives(process: "subprocess.Popen[str]", condition: Callable[[], Any]) -> None:
-    wait_for(lambda: process.poll() is not None or condition())
+    wait_for(lambda: process.poll() is not None or condition(), seconds=300)
     assert process.poll() is None, process.communicate()[1]
 
 

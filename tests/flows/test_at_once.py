@@ -7,10 +7,10 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
+from waiting import wait_for
 
 from lungbench.executions.execution import newest_execution
 from lungbench.executions.verify import verify
@@ -62,14 +62,6 @@ def training(folder: Path) -> set[str]:
         for path in begun
         if not (path.parent / "record.json").exists()
     }
-
-
-def wait_for(condition: Callable[[], Any], process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def end_of(process: "subprocess.Popen[str]") -> tuple[int, str]:

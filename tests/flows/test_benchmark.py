@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import pytest
+from prefect_server import ask
+from waiting import wait_for
 
 from lungbench.executions.execution import newest_execution
 from lungbench.record import RunRecord, read_record, run_folders
@@ -39,12 +39,6 @@ def run(*arguments: object, environment: Environment, folder: Path) -> Any:
 
 def records(results: Path) -> list[RunRecord]:
     return [read_record(folder) for folder in run_folders(newest_execution(results))]
-
-
-def ask(api: str, path: str, **body: Any) -> Any:
-    answer = httpx.post(f"{api}/{path}", json=body, timeout=20)
-    answer.raise_for_status()
-    return answer.json()
 
 
 def flow_runs(api: str) -> list[Any]:
@@ -222,10 +216,3 @@ def trained(record: RunRecord, folder: Path) -> tuple[float, float]:
     ended = (run_dir / "training.json").stat().st_mtime
     assert record.timing is not None
     return ended - record.timing.wall_s, ended
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)

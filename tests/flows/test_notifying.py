@@ -4,7 +4,6 @@ import os
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,8 @@ from uuid import uuid4
 
 import pytest
 from mail_server import NAME, MailServer, as_plain, certificate, serving
-from prefect_server import Server, client_of
+from prefect_server import Server, ask, client_of
+from waiting import wait_for
 
 from flows.notifying import main
 
@@ -83,22 +83,10 @@ def raise_alarm(api: str, message: str) -> None:
         client.post("events", json=[event]).raise_for_status()
 
 
-def ask(api: str, path: str, **body: Any) -> Any:
-    with client_of(api) as client:
-        return client.post(path, json=body).raise_for_status().json()
-
-
 def failures(api: str) -> list[Any]:
     """Return the server's words on the messages that it couldn't send."""
     failed = {"event": {"prefix": ["prefect.automation.action.failed"]}}
     return list(ask(api, "events/filter", filter=failed)["events"])
-
-
-def wait_for(condition: Any, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
 
 
 def shown(api: str, home: Path) -> str:

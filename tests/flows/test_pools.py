@@ -20,9 +20,9 @@ from several_hosts import (
     let_go,
     make_pool,
     serve,
-    wait_for,
     wait_while_it_lives,
 )
+from waiting import wait_for
 
 from lungbench.data.synthetic import synthesize
 from lungbench.executions.execution import executions
@@ -116,7 +116,9 @@ def test_engines_a_host_and_the_reporting_command_are_killed_and_every_run_is_th
         wait_while_it_lives(process, lambda: one.training() and two.training())
         [engine] = one.engines()
         engine.kill()
-        wait_for(lambda: [each.pid for each in one.engines()] not in ([], [engine.pid]))
+        wait_for(
+            lambda: [each.pid for each in one.engines()] not in ([], [engine.pid]), seconds=300
+        )
         two.kill()
         process.kill()
         process.wait()

@@ -23,9 +23,9 @@ from several_hosts import (
     let_go,
     make_pool,
     serve,
-    wait_for,
     wait_while_it_lives,
 )
+from waiting import wait_for
 
 from lungbench.executions.verify import verify
 from reports.summaries.summary import Summary
@@ -106,7 +106,7 @@ def test_three_hosts_train_at_once_none_of_them_two_and_one_report_holds_all(
     try:
         wait_while_it_lives(process, lambda: all(host.training() for host in hosts))
         # The queue of the first host lets both of its trainings through: one waits for the other.
-        wait_for(lambda: waits_for_its_host(server), 120)
+        wait_for(lambda: waits_for_its_host(server))
         assert [len(host.training()) for host in hosts] == [1, 1, 1]
         assert [len(host.children()) for host in hosts] == [1, 1, 1]
     finally:

@@ -5,13 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from waiting import wait_for
 
 from flows.commands import unfinished
 from lungbench.data.synthetic import synthesize
@@ -101,14 +100,6 @@ class Lab:
         for section, changes in sections.items():
             values[section] |= changes
         path.write_text(json.dumps(values))
-
-
-def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromium import Browser
-from lab import Lab, wait_for
+from lab import Lab
 from run_page import RunPage
+from waiting import wait_for
 
 from lungbench.data.dataset import PreparedData
 from lungbench.job import JOB_FILE, Job, Spent

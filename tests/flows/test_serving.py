@@ -8,8 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import httpx
 import psutil
 import pytest
 from prefect_server import client_of
+from waiting import wait_for
 from webhook import receiving
 
 from flows.draining import drain
@@ -75,15 +75,6 @@ def ask(client: httpx.Client, path: str, **body: Any) -> Any:
 def deployment(client: httpx.Client, name: str) -> Any:
     found = ask(client, "deployments/filter")
     return next(each for each in found if each["name"] == name)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.5)
-    raise TimeoutError
 
 
 def test_everything_is_deployed_and_nothing_runs_by_itself(serving: Serving) -> None:
@@ -158,7 +149,7 @@ def test_a_schedule_fires_and_leaves_a_report(serving: Serving, lab_folder: Path
         runs = ask(client, "flow_runs/filter")
         return next((run for run in runs if run["state_name"] == "Completed"), None)
 
-    run = wait_for(ended, 240)
+    run = wait_for(ended, seconds=240)
     assert run["name"] == "tiny"
     assert "auto-scheduled" in run["tags"]
     # No further run, but for one that may have begun.
@@ -179,19 +170,19 @@ def test_a_run_without_a_worker_is_a_missed_schedule_and_one_that_waits_its_turn
     with receiving() as (address, received), host_lock("another training", threading.Event()):
         tell(client, lab_environment | {"LUNGBENCH_ALARMS": address, "LUNGBENCH_OVERDUE_S": "60"})
         running = due(client, weekly["id"])
-        wait_for(lambda: state_of(client, running) == "Running", 180)
+        wait_for(lambda: state_of(client, running) == "Running", seconds=180)
         waiting = due(client, weekly["id"])
-        wait_for(lambda: state_of(client, waiting) == "Late", 60)
+        wait_for(lambda: state_of(client, waiting) == "Late", seconds=60)
         # Its time begins to count later, so that of the one that waits is over when this one's is.
         due(client, without_a_worker(client, weekly["flow_id"]))
-        wait_for(lambda: received, 180)
+        wait_for(lambda: received, seconds=180)
         assert state_of(client, waiting) == "Late"
         assert received == [
             {"text": "A run of unattended has been due for 1 minute, and none has run since."}
         ]
         set_state(client, waiting, "CANCELLED")
         set_state(client, running, "CANCELLING")
-        wait_for(lambda: state_of(client, running) == "Cancelled", 120)
+        wait_for(lambda: state_of(client, running) == "Cancelled", seconds=120)
 
 
 def tell(client: httpx.Client, environment: dict[str, str]) -> None:
@@ -248,7 +239,7 @@ def test_stopping_it_ends_the_training_in_a_true_state(serving: Serving, lab_fol
         parameters={"file": "tiny.toml", "settings": ["train.epochs=500"]},
         state={"type": "SCHEDULED"},
     )
-    wait_for(lambda: _newest_trains(lab_folder / "results", before), 180)
+    wait_for(lambda: _newest_trains(lab_folder / "results", before), seconds=180)
     family = psutil.Process(serve.pid).children(recursive=True)
     serve.send_signal(signal.SIGTERM)
     state: list[str] = []
@@ -261,7 +252,7 @@ def test_stopping_it_ends_the_training_in_a_true_state(serving: Serving, lab_fol
         state.append(answer["state_type"])
         return state[-1] in {"CANCELLED", "CRASHED", "FAILED"}
 
-    wait_for(state_of_the_run, 90)
+    wait_for(state_of_the_run, seconds=90)
     assert state[-1] in {"CANCELLED", "CRASHED"}, state
     assert serve.wait(120) == 130
     _, alive = psutil.wait_procs(family, timeout=10)

@@ -7,10 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +16,9 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
+from prefect_server import ask
+from waiting import wait_for
+from webhook import receiving
 
 from lungbench.executions.execution import newest_execution
 from lungbench.record import read_record, run_folders
@@ -44,30 +45,6 @@ def start(
         )
 
     return start
-
-
-def wait_for(condition: Callable[[], Any], process: "subprocess.Popen[str]") -> Any:
-    deadline = time.monotonic() + 120
-    while not (found := condition()):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-    return found
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """Wait for what a server does after a command has ended."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.5)
-    return found
-
-
-def ask(api: str, path: str, **body: Any) -> Any:
-    answer = httpx.post(f"{api}/{path}", json=body, timeout=20)
-    answer.raise_for_status()
-    return answer.json()
 
 
 def newest_flow_run(api: str) -> Any:
@@ -169,28 +146,8 @@ def test_a_flow_run_without_a_worker_obeys_a_cancel(
     assert statuses(tmp_path) == ["interrupted"] * 2
     assert newest_flow_run(prefect_api)["state_type"] == "CANCELLED"
     alarm = {"filter": _of("lungbench.execution.unfinished")}
-    [event] = eventually(lambda: ask(prefect_api, "events/filter", **alarm)["events"])
+    [event] = wait_for(lambda: ask(prefect_api, "events/filter", **alarm)["events"])
     assert event["payload"]["message"] == "tiny: 2 of 2 trainings are left."
-
-
-@contextmanager
-def receiving() -> Iterator[tuple[str, list[Any]]]:
-    """Yield an address, and what is sent to it."""
-    received: list[Any] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/alarm", received
-        server.shutdown()
 
 
 def test_a_failed_training_reaches_a_webhook(
@@ -208,7 +165,7 @@ def test_a_failed_training_reaches_a_webhook(
         with start("run", experiment_file, "--set", "measure.timeout_s=0.5", **here) as process:
             _, err = process.communicate(timeout=120)
         assert process.returncode == 1, err
-        eventually(lambda: received)
+        wait_for(lambda: received)
     assert received == [{"text": "tiny: 2 of 2 trainings failed."}]
 
 
@@ -350,7 +307,7 @@ def test_a_flow_run_that_dies_without_a_word_is_crashed_by_the_automation(
         os.kill(process.pid, 9)
         process.communicate()
     assert newest_flow_run(prefect_api)["state_type"] == "RUNNING"
-    eventually(lambda: newest_flow_run(prefect_api)["state_type"] != "RUNNING", 200)
+    wait_for(lambda: newest_flow_run(prefect_api)["state_type"] != "RUNNING", seconds=200)
     answer = httpx.get(f"{prefect_api}/flow_runs/{flow_run['id']}", timeout=20).json()
     assert answer["state"]["type"] == "CRASHED"
     assert "No heartbeat for 90 s" in answer["state"]["message"]

@@ -4,14 +4,14 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
+from process_family import family_with
+from waiting import wait_for
 
 from lungbench.executions.execution import FLOW_FILE, newest_execution
 from lungbench.record import read_record, run_folders
@@ -42,14 +42,6 @@ def start(lungbench_with_stand_in: list[str], environment: Environment, tmp_path
         )
 
     return start
-
-
-def wait_for(condition: Callable[[], Any], process: "subprocess.Popen[str] | None" = None) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process is None or process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
 
 
 def state(api: str, kind: str, run_id: str) -> tuple[str, str]:
@@ -176,13 +168,10 @@ def test_flow_runs_of_other_hosts_servers_and_living_processes_are_left_alone(
 def test_the_embedded_server_ends_with_a_process_that_is_killed(
     experiment_file: Path, start: Start
 ) -> None:
-    def family(process: "subprocess.Popen[str]", word: str) -> list[psutil.Process]:
-        children = psutil.Process(process.pid).children()
-        return [each for each in children if any(word in part for part in each.cmdline())]
-
     with start("run", experiment_file) as process:
-        wait_for(lambda: family(process, "uvicorn") and family(process, "read -r"), process)
-        [server] = family(process, "uvicorn")
+        flow = psutil.Process(process.pid)
+        wait_for(lambda: family_with("uvicorn", flow) and family_with("read -r", flow), process)
+        [server] = family_with("uvicorn", flow)
         process.kill()
         process.communicate()  # returns when the server, too, has let go of the output
     wait_for(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
