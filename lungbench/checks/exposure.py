@@ -3,7 +3,6 @@
 import os
 import socket
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -11,10 +10,10 @@ from urllib.parse import urlsplit
 import psutil
 
 from lungbench.checks import Asked, Check
+from lungbench.checks.prefect_api import get
 from lungbench.secrets import without_password
 
 _NAME = "prefect exposure"
-_TIMEOUT_S = 3.0
 _REFUSED = (401, 403)
 # A question that only a server without a password answers; the health page is open to all.
 _QUESTION = "admin/version"
@@ -59,7 +58,7 @@ def _exposure(url: str) -> Check:
 def _asks_for_a_password(url: str) -> bool | None:
     """Return whether the server refuses strangers; None where nobody answers."""
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/{_QUESTION}", timeout=_TIMEOUT_S):  # noqa: S310 - http(s) as just seen
+        with get(f"{url.rstrip('/')}/{_QUESTION}"):
             return False
     except urllib.error.HTTPError as error:
         return error.code in _REFUSED

@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 
@@ -12,12 +11,12 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from lungbench.checks import Asked, Check
+from lungbench.checks.prefect_api import get
 from lungbench.checks.question import TIMEOUT_S, Answer, ask
 from lungbench.secrets import without_password
 
 _PACKAGE = "lungbench"
 _INSTALL = "install it again with `make setup`, which uses the pinned versions."
-_HEALTH_TIMEOUT_S = 3.0
 
 # Why a version outside of the range is no matter of taste.
 _REASONS = {
@@ -101,7 +100,7 @@ def _running(url: str) -> Check:
     if not health.startswith(("http://", "https://")):
         return Check(name, "fail", f"PREFECT_API_URL is {url}, no address of a server", advice)
     try:
-        with urllib.request.urlopen(health, timeout=_HEALTH_TIMEOUT_S) as reply:  # noqa: S310 - http(s) as just seen
+        with get(health) as reply:
             healthy = json.load(reply) is True
     except urllib.error.HTTPError as error:
         return Check(name, "fail", f"{health} answers {error.code}", advice)

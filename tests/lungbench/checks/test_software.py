@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lungbench.checks import software
+from lungbench.checks import prefect_api, software
 from lungbench.checks.question import Answer, ask
 
 Serve = Callable[..., str]
@@ -148,13 +148,27 @@ def test_a_server_that_is_not_well_or_not_prefects_is_a_failure(
 
 
 def test_a_server_that_is_silent_is_a_failure(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(software, "_HEALTH_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(prefect_api, "_TIMEOUT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
         monkeypatch.setenv("PREFECT_API_URL", url)
         (check,) = software.server(asked())
     assert check.outcome == "fail"
     assert "timed out" in check.found
+
+
+@pytest.mark.parametrize("text", [None, "no certificate\n"], ids=["absent", "no certificate"])
+def test_a_file_of_certificates_that_is_none_is_named(
+    asked: Any, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None
+) -> None:
+    file = tmp_path / "lab.pem"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setenv("PREFECT_API_URL", serve(200, body=True))
+    monkeypatch.setenv("PREFECT_API_SSL_CERT_FILE", str(file))
+    (check,) = software.server(asked())
+    assert check.outcome == "fail"
+    assert f"PREFECT_API_SSL_CERT_FILE is {file}, no file of certificates" in check.found
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/api", "file:///etc", "nonsense"])
