@@ -64,9 +64,10 @@ class Systemd:
         """Return the main process of a unit, as it is called out here."""
         inside = self.value(unit, "MainPID")
         for process in psutil.Process(self.init).children(recursive=True):
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            if f"NSpid:\t{process.pid}\t{inside}\n" in status:
-                return process
+            with suppress(OSError):  # it has ended since
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                if f"NSpid:\t{process.pid}\t{inside}\n" in status:
+                    return process
         raise AssertionError(f"{unit} has no process {inside}")
 
 

@@ -25,6 +25,9 @@ from lungbench.record import RunRecord, read_record, run_folders
 
 HERE = Path(__file__).parent
 
+TRAINS = "stand_in_child.py"
+"""What the command line of a training process holds."""
+
 PARENT = """
 from flows.suite import configure_prefect
 configure_prefect()
@@ -142,12 +145,12 @@ class Host:
         return psutil.Process(self.process.pid)
 
     def engines(self) -> list[psutil.Process]:
-        """The processes of the flow runs that are here now."""
-        return self.worker.children()
+        """The processes of the flow runs that train here now."""
+        return [each for each in self.worker.children() if family_with(TRAINS, each)]
 
     def children(self) -> list[psutil.Process]:
         """The training processes that are here now."""
-        return family_with("stand_in_child.py", self.worker)
+        return family_with(TRAINS, self.worker)
 
     def kill(self) -> None:
         """Take the power away."""
