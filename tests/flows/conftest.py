@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from lungbench.data.synthetic import synthesize
 sys.path.extend([str(Path(__file__).parent), str(Path(__file__).parents[1] / "reports")])
 
 from chromium import browser
+from migrated import fill
 from prefect_server import Server
 
 __all__ = ["browser"]  # a fixture, for every module here
@@ -94,21 +95,31 @@ def lab_folder(tmp_path_factory: pytest.TempPathFactory, xrays: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Make homes of Prefect, apart from the user's and from each other."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return lambda: fill(tmp_path_factory.mktemp("prefect"), shared)
+
+
 @pytest.fixture(scope="module")
-def lab_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def lab_environment(
+    new_home: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """Variables for a lab's processes, which share nothing with the user's own."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")}
     return inherited | {
-        "PREFECT_HOME": str(tmp_path_factory.mktemp("home")),
+        "PREFECT_HOME": str(new_home()),
         "LUNGBENCH_LOCKS": str(tmp_path_factory.mktemp("locks")),
         "PREFECT_WORKER_QUERY_SECONDS": "2",
     }
 
 
 @pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of Prefect's own, apart from the user's."""
-    return tmp_path_factory.mktemp("prefect")
+def prefect_home(new_home: Callable[[], Path]) -> Path:
+    """A home of Prefect's, for the whole session."""
+    return new_home()
 
 
 @pytest.fixture
@@ -123,11 +134,11 @@ def environment(tmp_path: Path, prefect_home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prefect_api(new_home: Callable[[], Path]) -> Iterator[str]:
     """A real Prefect server on this machine, for the whole session."""
     # Else the UI in a browser looks for the server at port 4200.
     settings = {"PREFECT_SERVER_UI_API_URL": "/api"}
-    server = Server(tmp_path_factory.mktemp("server"), **settings)
+    server = Server(new_home(), **settings)
     try:
         server.start()
         yield server.api

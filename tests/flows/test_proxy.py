@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -78,10 +78,10 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def before_a_server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+def before_a_server(home: Path, new_home: Callable[[], Path]) -> Iterator[Proxy]:
     """An nginx before a server, both as the guide sets them."""
     server = Server(
-        tmp_path_factory.mktemp("server"),
+        new_home(),
         PREFECT_SERVER_API_AUTH_STRING=PASSWORD,
         PREFECT_API_AUTH_STRING=PASSWORD,
         PREFECT_SERVER_CSRF_PROTECTION_ENABLED="true",
