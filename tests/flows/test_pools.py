@@ -128,9 +128,10 @@ def test_engines_a_host_and_the_reporting_command_are_killed_and_every_run_is_th
     code, err = end_of(parent.resume())
     assert code == 0, err
     assert [record.status for record in parent.records] == ["completed"] * 2
-    # The proofs of both commands and what was ordered anew; the first attempts of the engine and
-    # of the host that were killed are no longer Running.
-    assert parent.flow_states() == {"COMPLETED": 6, "CRASHED": 2}
+    # The trainings and both commands' proofs; the first attempts of the engine and of the host that
+    # were killed are no longer Running. The second command asks one-lab for none if the training
+    # there was delivered before it looked.
+    assert parent.flow_states() in [{"COMPLETED": proofs + 2, "CRASHED": 2} for proofs in (3, 4)]
     assert (parent.execution / "report.html").exists()
 
 
