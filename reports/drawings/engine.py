@@ -78,5 +78,5 @@ def vegalite_to_svg(chart: dict[str, Any]) -> str:
         ValueError: Vega can't draw it.
     """
     text = json.dumps(chart)
-    drawn = (svg for engine in _engines[-1:] if (svg := engine.svg(text)))
-    return next(drawn, None) or str(vl_convert.vegalite_to_svg(text))
+    drawn = _engines[-1].svg(text) if _engines else None
+    return drawn or str(vl_convert.vegalite_to_svg(text))

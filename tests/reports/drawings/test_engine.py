@@ -63,6 +63,17 @@ def test_a_drawing_is_the_same_whatever_happens_to_its_process(happens: Callable
     assert engines() == []
 
 
+def test_while_there_is_a_process_nothing_is_drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = drawn_without()
+
+    def fails(_: str) -> str:
+        raise AssertionError("drawn here")
+
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", fails)
+    with own_process():
+        assert vegalite_to_svg(chart()) == here
+
+
 def test_a_drawing_that_was_under_way_when_its_process_died_is_made_here() -> None:
     with own_process():
         assert "speed-up" in vegalite_to_svg(chart())
