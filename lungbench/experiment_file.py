@@ -61,6 +61,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
             "The experiment file must be readable.",
             received=f"{path} ({error.strerror})",
             expected="a TOML file such as experiments/quick.toml",
+            hint="check the path and its permissions.",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _no_toml(path, error) from None
@@ -69,7 +70,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _no_toml(path: Path, problem: object) -> ExperimentError:
-    return ExperimentError("The experiment file must be TOML.", received=f"{path}: {problem}")
+    return ExperimentError(
+        "The experiment file must be TOML.",
+        received=f"{path}: {problem}",
+        hint="correct it there, by the example of experiments/quick.toml, and run again.",
+    )
 
 
 _TOO_DEEP = "lists or tables in one another without end"
@@ -81,13 +86,21 @@ def _override(values: dict[str, Any], text: str) -> None:
     *sections, last = key.strip().split(".")
     if not equals or not all((*sections, last)):
         raise ExperimentError(
-            "--set takes one key and its value.", received=text, expected="e.g. train.epochs=3"
+            "--set takes one key and its value.",
+            received=text,
+            expected="e.g. train.epochs=3",
+            hint="write the key, = and the value without a space, and run again.",
         )
     table = values
     for section in sections:
         table = table.setdefault(section, {})
         if not isinstance(table, dict):
-            raise ExperimentError("--set names a table's key.", received=text)
+            raise ExperimentError(
+                "--set names a table's key.",
+                received=text,
+                expected="e.g. train.epochs=3",
+                hint="name a key that the experiment file may hold, and run again.",
+            )
     table[last] = _value(raw)
 
 
@@ -135,5 +148,7 @@ def _anchored(path: str, folder: Path) -> Path:
         return (folder / Path(path).expanduser()).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # of nobody's home, in a loop, with a NUL
         raise ExperimentError(
-            "The paths in an experiment file must be paths.", received=f"{path!r} ({error})"
+            "The paths in an experiment file must be paths.",
+            received=f"{path!r} ({error})",
+            hint="correct that path and run again.",
         ) from None

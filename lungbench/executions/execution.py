@@ -316,9 +316,15 @@ def newest_execution(folder: Path) -> Path:
     below = [path.parent for path in folder.glob(f"*/{EXPERIMENT_FILE}")]
     found = below or executions(folder)
     if not found:
-        raise Refused(
-            "The folder of an execution is needed.",
-            received=folder,
-            expected="a folder such as results/quick/20261122T211100Z, or one above it",
-        )
+        raise no_execution(folder)
     return max(found, key=lambda path: path.name)
+
+
+def no_execution(folder: Path) -> Refused:
+    """Return what to raise where neither a folder nor one below it is an execution's."""
+    return Refused(
+        "The folder of an execution is needed.",
+        received=folder,
+        expected="a folder such as results/quick/20261122T211100Z, or one above it",
+        hint="name the folder of the report that `lungbench run` ended with, or run one first.",
+    )

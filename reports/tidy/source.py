@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lungbench.errors import Refused
-from lungbench.executions.execution import EXPERIMENT_FILE, executions
+from lungbench.executions.execution import EXPERIMENT_FILE, executions, no_execution
 from lungbench.experiment import RunSpec
 from lungbench.record import Epoch, RunRecord
 from reports.results.load import Results, load
@@ -121,11 +120,7 @@ def _below(folder: Path) -> list[Path]:
         return [whole]
     found = executions(whole) or sorted(path.parent for path in whole.glob(f"*/{EXPERIMENT_FILE}"))
     if not found:
-        raise Refused(
-            "The folder of an execution is needed.",
-            received=folder,
-            expected="a folder such as results/quick/20261122T211100Z, or one above it",
-        )
+        raise no_execution(folder)
     return found
 
 

@@ -190,7 +190,7 @@ FILES = (
     # What is text and no TOML.
     _file("JSON", '{"name": "tiny"}', "experiment.toml", "must be TOML"),
     _file("YAML", "name: tiny\nmatrix:\n  models: [cnn10]\n", "must be TOML", "line 1"),
-    _file("a key without value", "name = ", "must be TOML"),
+    _file("a key without value", "name = ", "must be TOML", "Next: correct it there"),
     _file("a text without end", 'name = "tiny', "must be TOML"),
     _file("a key twice", SMALLEST.replace("epochs = 1", "epochs = 1\nepochs = 2"), "TOML", "line"),
     _file("a table twice", SMALLEST + "[train]\nseed = 1\n", "must be TOML", "train"),
@@ -342,6 +342,7 @@ def test_a_file_that_is_no_experiment_gets_one_line_and_leaves_nothing_behind(
     line = err[:-1]
     assert line.isprintable()  # so it is one line, and none that moves the cursor
     assert all(word in line for word in case.words), line
+    assert " Next: " in line
     assert "Traceback" not in line
     assert len(line) < 1500
     assert sorted(tmp_path.rglob("*")) == before
