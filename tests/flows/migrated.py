@@ -26,7 +26,7 @@ def fill(home: Path, shared: Path) -> Path:
 
 
 def _make(home: Path, database: Path) -> None:
-    home.mkdir()
+    home.mkdir(exist_ok=True)  # of one that failed
     server = Server(home)
     try:
         server.start()
