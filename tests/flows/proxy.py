@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from guide import GUIDE
 from prefect_server import free_port
 from waiting import wait_for
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 USER = "www-data"  # of Debian's package
-GUIDE = (Path(__file__).parents[2] / "docs" / "lab-server.md").read_text()
 HOME = "/srv/lungbench"
 
 # What is around the guide's block in Debian's nginx.conf, in a folder of its own.

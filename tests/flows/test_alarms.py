@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from guide import GUIDE
 
 from flows.alarms import FAILED, UNFINISHED, alarms
 from lungbench.executions.execution import Execution
 from lungbench.experiment import Experiment
 from lungbench.host import describe_host
 from lungbench.record import DataFacts, Reason, RunRecord, Status, write_record
-
-GUIDE = Path(__file__).parents[2] / "docs" / "lab-server.md"
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def test_a_morning_without_a_new_report_is_mailed(
     tmp_path: Path, age_h: int | None, told: bool
 ) -> None:
     """The guide's line for cron, which needs no server, with a stand-in for mail."""
-    [line] = re.findall(r"^`0 9 \* \* \* (.*mail.*)`$", GUIDE.read_text(), re.MULTILINE)
+    [line] = re.findall(r"^`0 9 \* \* \* (.*mail.*)`$", GUIDE, re.MULTILINE)
     assert "%" not in line  # which cron takes for the end of the line
     mail = tmp_path / "bin" / "mail"
     mail.parent.mkdir()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from guide import GUIDE
 from postgres import Cluster, cluster, programs
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import Server, ask
@@ -17,7 +18,6 @@ from flows import heartbeat
 
 pytestmark = pytest.mark.slow
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "lab-server.md").read_text()
 PASSWORD = "hunter2zq"
 REPORT = "# 2.1 times as fast"
 

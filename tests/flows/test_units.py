@@ -10,14 +10,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from lab import AT_START, ROOT, Lab
+from guide import GUIDE
+from lab import AT_START, Lab
 from prefect_server import free_port
 from service_manager import Systemd, systemd
 from waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
-GUIDE = (ROOT / "docs" / "lab-server.md").read_text()
 HERE = "/srv/lungbench/app"
 SERVER, WORKER = "lungbench-server", "lungbench-worker"
 
